@@ -26,16 +26,16 @@ def axis_levels(x: Array, P: Array | None = None) -> Any:
     """
     order = np.argsort(x, kind="stable")
     ascending = x[order]
-    jump = ascending[1:] > AXIS_GAP * ascending[:-1]
-    if P is not None and (P == 1).any():
-        single = P[order] == 1
-        largest = np.maximum.accumulate(np.where(single, ascending, 0.0))
-        begins = single[1:] & (ascending[1:] > AXIS_GAP * largest[:-1])
+    jump, sizes = ascending[1:] > AXIS_GAP * ascending[:-1], ascending
+    single = None if P is None else P[order] == 1
+    if single is not None and single.any():
+        sizes = np.where(single, ascending, 0.0)
+        begins = single[1:] & (ascending[1:] > AXIS_GAP * np.maximum.accumulate(sizes)[:-1])
         jump = begins | (ascending[1:] > LONE_GAP * ascending[:-1])
-    level = np.concatenate([[0], np.cumsum(jump)])
-    sizes = ascending if P is None or not (P == 1).any() else np.where(P[order] == 1, ascending, 0.0)
-    out = np.zeros(x.size, int)
-    out[order[1:]] = np.cumsum(np.diff(_windows(level, ascending, sizes)) > 0)
+    level, out = np.zeros(x.size, int), np.zeros(x.size, int)
+    np.cumsum(jump, out=level[1:])
+    cut = _windows(level, ascending, sizes)
+    out[order[1:]] = np.cumsum(cut[1:] > cut[:-1])
     return out
 
 

@@ -78,10 +78,12 @@ def fit(
     """
     frame = table if isinstance(table, Mapping) else as_frame(table)
     axes = axes_of_laws([law])
-    table = plain_columns(frame, axes) or as_runs(frame, axes=axes)
+    plain = plain_columns(frame, axes)
+    table = plain or as_runs(frame, axes=axes)
     law, objective = constrained(law_of(law, table), fixed, bounds), checked(objective)
-    data, excluded = arrays(table, law.axes, law.axis_rules)
-    keep = usable(table)
+    data, excluded, keep = (
+        _rows(plain, law) if plain else (*arrays(table, law.axes, law.axis_rules), usable(table))
+    )
     if not isinstance(start, int) or start < 1:
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
     y = data.pop("loss")
@@ -98,6 +100,11 @@ def fit(
     told = {name: table[name].values[keep] for name in TOLD if name in table and name not in data}
     runs = told | data | {"loss": y}
     return with_table_notes(Fit.of(replace(found, reading=reading, runs=runs)), table, keep)
+
+
+def _rows(plain: dict[str, Array], law: LawForm) -> tuple[dict[str, Array], int, Any]:
+    """What `arrays` and `usable` return for columns that need no reading: they are checked, and no row is left out."""
+    return {name: plain[name] for name in (*law.axes, "loss")}, 0, np.ones(plain["loss"].size, bool)
 
 
 def _of_law(reading: Reading, law: LawForm) -> Reading:

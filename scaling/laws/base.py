@@ -63,6 +63,9 @@ class Law:
         if "predict" in cls.__dict__:
             free_form.adopt(cls, cls.__dict__["predict"])
             del cls.predict  # the base class's `predict` checks its arguments, then evaluates `rest`
+        if {"terms", "terms_gradient"} & vars(cls).keys() and "terms_and_slopes" not in vars(cls):
+            # a parent's are of other terms
+            cls.terms_and_slopes = vars(Law)["terms_and_slopes"]  # type: ignore[method-assign]
 
     @staticmethod
     def terms(*args: Any) -> Sequence[Any]:
@@ -73,6 +76,11 @@ class Law:
     def terms_gradient(cls, *args: Any) -> Sequence[Sequence[Any]]:
         """∂φ_j/∂η_i as [i][j], by central differences unless overridden (every law here does)."""
         return differences(cls.terms, args, len(cls.axes))
+
+    @classmethod
+    def terms_and_slopes(cls, *args: Any) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
+        """`terms` and `terms_gradient`. A law overrides it where both need the same powers."""
+        return cls.terms(*args), cls.terms_gradient(*args)
 
     @classmethod
     def rest(cls, *args: Any) -> Any:
@@ -257,7 +265,7 @@ class Law:
         c, eta = self.to_linear()
         total = sum(cj * phi for cj, phi in zip(c, self.terms(*x, *eta), strict=True))
         total = total + self.rest(*x, *eta) if self.has_rest else total
-        return np.asarray(total + np.zeros(np.broadcast_shapes(*(np.shape(v) for v in x))))
+        return np.asarray(total + np.zeros(np.broadcast_shapes(*{np.shape(v) for v in x})))
 
     def gradient(self, **axes: Any) -> Array:
         """The derivatives of the loss by the fields, ∂L/∂fields.
@@ -273,12 +281,14 @@ class Law:
     def _slopes(self, *x: Array) -> Array:
         """∂L/∂fields, shape (..., p). Axes and fields, which may be a batch, broadcast."""
         c, eta = self.to_linear()
-        columns = list(self.terms(*x, *eta))
+        terms, slopes = self.terms_and_slopes(*x, *eta)
+        columns = list(terms)
         moves = self.rest_gradient(*x, *eta) if self.has_rest else [0.0] * len(eta)
-        for row, move in zip(self.terms_gradient(*x, *eta), moves, strict=True):
+        for row, move in zip(slopes, moves, strict=True):
             columns.append(sum(cj * d for cj, d in zip(c, row, strict=True)) + move)
-        shape = np.broadcast_shapes(*(np.shape(v) for v in (*x, *columns)))
-        jacobian = np.stack([np.broadcast_to(np.asarray(q, dtype=np.float64), shape) for q in columns], -1)
+        jacobian = np.empty((*np.broadcast_shapes(*{np.shape(v) for v in (*x, *columns)}), len(columns)))
+        for place, column in enumerate(columns):
+            jacobian[..., place] = column
         return np.asarray(np.matmul(jacobian[..., None, :], self.linear_gradient())[..., 0, :])
 
     def inverse(self, loss: Any, *, along: str = "N", **axes: Any) -> Any:

@@ -41,6 +41,10 @@ class Form:
         """A law with these fields."""
         raise NotImplementedError
 
+    def terms_and_slopes(self, *args: Any) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
+        """The form's own `terms` and `terms_gradient`."""
+        return self.terms(*args), self.terms_gradient(*args)
+
 
 @dataclass(frozen=True, repr=False)
 class ConstrainedLaw(Form):

@@ -72,15 +72,21 @@ class ParallelLaw(RootA):
 
     @staticmethod
     def terms(N: Any, P: Any, alpha: Any, k: Any) -> Sequence[Any]:
-        return 1.0, np.exp(-alpha * (np.log(N) + np.log1p(k * np.log(P))))
+        return 1.0, np.exp(-alpha * (np.log(N) + np.log(1 + k * np.log(P))))
 
     @classmethod
     def terms_gradient(cls, N: Any, P: Any, alpha: Any, k: Any) -> Sequence[Sequence[Any]]:
+        return cls.terms_and_slopes(N, P, alpha, k)[1]
+
+    @classmethod
+    def terms_and_slopes(
+        cls, N: Any, P: Any, alpha: Any, k: Any
+    ) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
         log_P = np.log(P)
         gain = 1 + k * log_P
-        log_size = np.log(N) + np.log(gain)
-        phi = np.exp(-alpha * log_size)
-        return [[0.0, -log_size * phi], [0.0, -alpha * phi * log_P / gain]]
+        log_share = -np.log(N) - np.log(gain)
+        phi = np.exp(alpha * log_share)
+        return (1.0, phi), [[0.0, log_share * phi], [0.0, -alpha * phi * log_P / gain]]
 
     def equivalent_N(self, N: Any, P: Any, at_P: Any = 1, **axes: Any) -> Any:
         """N (k ln P + 1) / (k ln at_P + 1), the paper's equivalent size."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law
-from scaling.optimise.identifiability import ignored, log_correlations, tied_axes, undetermined
+from scaling.optimise.identifiability import ignored, tied_axes, undetermined
 from scaling.optimise.problem import TINY, Problem
 from scaling.optimise.solver import Solution
 
@@ -74,8 +74,10 @@ def levels(problem: Problem) -> dict[str, int]:
 def _rises_with_streams(size: Any, N: Array, P: Array) -> bool:
     """Whether N has, within each size (n,), one value at each P and rises with P: what streams add, and no more."""
     order = np.lexsort((N, P, size))
-    next_size, next_P, next_N = (np.diff(values[order]) for values in (size, P, N))
-    return bool(((next_size > 0) | (next_P > 0) & (next_N >= 0) | (next_P == 0) & (next_N == 0)).all())
+    size, P, N = size[order], P[order], N[order]
+    same, more = P[1:] == P[:-1], P[1:] > P[:-1]
+    fits = same & (N[1:] == N[:-1]) | more & (N[1:] >= N[:-1])
+    return bool((fits | (size[1:] > size[:-1])).all())
 
 
 def axis_notes(problem: Problem, counts: dict[str, int]) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ def axis_notes(problem: Problem, counts: dict[str, int]) -> tuple[str, ...]:
     notes += [
         f"{b} moves with {a} (correlation {r:+.4f} of their logarithms): the runs can hardly separate their terms; "
         "add runs that vary one alone"
-        for (a, b), r in log_correlations(problem).items()
+        for (a, b), r in problem.log_correlations.items()
         if abs(r) > COLLINEAR
     ]
     notes += _lone_levels(problem)
@@ -115,7 +117,7 @@ def scaled_jacobian(problem: Problem, law: Any) -> tuple[Array, Array]:
     J = law._slopes(*problem.x)[:, free]
     if problem.objective.log:
         J = J / law._loss(*problem.x)[:, None]
-    J = J * np.broadcast_to(problem.scale, J.shape[:1])[:, None]
+    J = J * np.reshape(problem.scale, (-1, 1))
     J = np.where(np.isfinite(J), J, 0.0) if len(J) < MANY else J
     length = np.sqrt((J * J).sum(0))
     return J / np.where(length > 0, length, 1.0), length

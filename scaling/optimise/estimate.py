@@ -110,7 +110,7 @@ class Estimate:
     @property
     def rmse(self) -> float:
         """Root mean squared residual, nats per token, each row as often as it counts."""
-        return float(np.sqrt(np.average(self.misfit**2, weights=self.problem.w)))
+        return float(np.sqrt((self.problem.w * self.misfit**2).sum() / self.problem.w.sum()))
 
     @property
     def max_error(self) -> float:

@@ -7,7 +7,6 @@ of the other in every run (D = 20 N): their terms are one curve, which any split
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
 
     With the exponent of one of them held, its term is known up to a factor, and the other's can be estimated.
     """
-    close = [pair for pair, r in log_correlations(problem).items() if abs(r) > TIED]
+    close = [pair for pair, r in problem.log_correlations.items() if abs(r) > TIED]
     shapes = [name for name in law.nonlinear if name not in problem.law.fixed]
     along = {name: _acts_along(problem, law, name) for name in shapes if close}
     found: set[str] = set()
@@ -38,14 +37,6 @@ def tied_axes(problem: Problem, law: Law) -> tuple[str, ...]:
         if len(free) > 1 and all(any(axis in along[name] for name in free) for axis in (a, b)):
             found |= {a, b}
     return tuple(a for a in problem.law.axes if a in found)
-
-
-def log_correlations(problem: Problem) -> dict[tuple[str, str], float]:
-    """Correlations of the axes' logarithms, of axes with values <= 0 their own, by pair. Constant axes are left out."""
-    logs = {a: np.log(x) if x.min() > 0 else x for a, x in zip(problem.law.axes, problem.x, strict=True)}
-    apart = {a: x - np.add.reduce(x) / x.size for a, x in logs.items() if x.min() < x.max()}
-    length = {a: float(np.sqrt(x @ x)) for a, x in apart.items()}
-    return {(a, b): float(apart[a] @ apart[b]) / (length[a] * length[b]) for a, b in combinations(apart, 2)}
 
 
 def columns(problem: Problem, law: Law) -> tuple[Array, Array]:

@@ -94,14 +94,15 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
     exact = LONG_SUM if small is not problem else ARRIVED if problem.m else BY_DIFFERENCES
     rough = explore(small, _gathered(small, begin), ROUGH, exact, QUICK)
     for steps in PATIENT:
-        if agreement(small, rough) < 2:
-            rough = minimise(small, rough.theta, tolerance=ROUGH, iterations=steps, warm=True)
+        if agreement(small, rough) >= 2:
+            break
+        rough = minimise(small, rough.theta, tolerance=ROUGH, iterations=steps, warm=True)
     if not np.isfinite(rough.value).any():
         raise FitError(
             f"{problem.law.__name__} gives no finite loss {_nowhere(small, begin)} from any of {len(begin)} starts. "
             "Check its formula and the ranges of its parameters."
         )
-    lowest = int(np.nanargmin(rough.value))
+    lowest = int(np.argmin(np.where(np.isnan(rough.value), np.inf, rough.value)))
     best = rough.part([lowest])
     if small is not problem or not (rough.theta == best.theta).all() or not best.converged[0]:
         warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
@@ -191,8 +192,8 @@ def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Soluti
     inside = not fields_at_bound(problem, ours.theta[0]) and (problem.law.has_rest or free.all())
     smooth = inside and len(problem.objective.smoother) < 2
     name, second = ("scipy MINPACK lmder", _minpack) if smooth else ("scipy L-BFGS-B", _lbfgsb)
-    theta = second(problem, start, ours)[None]
-    found = float(problem.value(theta)[0])
+    end, found = second(problem, start, ours)
+    theta = end[None]
     value = max(float(ours.value[0]), problem.rounding)
     gap = found / value - 1.0 if found > problem.rounding else 0.0
     within = bool(((theta >= problem.lower) & (theta <= problem.upper)).all())
@@ -204,21 +205,23 @@ def _cross_check(problem: Problem, start: Array, ours: Solution) -> tuple[Soluti
     return ours, name, gap if within else float("nan")
 
 
-def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
-    """Least squares of s(r) = sign(r) sqrt(2 ρ(r)), whose sum of squares is twice the objective."""
+def _minpack(problem: Problem, start: Array, ours: Solution) -> tuple[Array, float]:
+    """Least squares of s(r) = sign(r) sqrt(2 ρ(r)), whose sum of squares is twice the objective. Its end and objective."""
     from scipy.optimize import leastsq
 
     root_w, whole, free = np.sqrt(problem.w), start.copy(), problem.lower < problem.upper
+    rows: Any = ... if free.all() else free
     last: dict[
         bytes, tuple[Array, Array]
     ] = {}  # MINPACK asks for the slope where it just asked for the value
 
     def signed() -> tuple[Array, Array]:
-        predicted, J = problem.point(whole)
-        rho, psi, curvature, _ = problem.objective.parts(problem.residual(predicted))
-        s = np.sqrt(2 * rho)
-        rate = np.where(s > 0, np.abs(psi) / np.maximum(s, TINY), np.sqrt(curvature))
-        return root_w * np.copysign(s, psi), J[free] * (root_w * rate * problem.unit(predicted).reshape(-1))
+        predicted, J = problem.jacobian(whole)
+        r, unit = problem.residual_and_unit(predicted)
+        rho, psi, curvature, _ = problem.objective.parts(r)
+        s = np.copysign(np.sqrt(2 * rho), psi)
+        rate = np.divide(psi, s, out=np.sqrt(curvature), where=s != 0)
+        return root_w * s, J[rows] * (root_w * rate * unit)
 
     def at(theta: Array) -> tuple[Array, Array]:
         key = theta.tobytes()
@@ -229,12 +232,13 @@ def _minpack(problem: Problem, start: Array, ours: Solution) -> Array:
         return last[key]
 
     tests = {"ftol": SAME, "xtol": SAME, "maxfev": 400, "full_output": True, "col_deriv": True}
-    whole[free] = leastsq(lambda t: at(t)[0], start[free], Dfun=lambda t: at(t)[1], **tests)[0]
-    return whole
+    end, _, said, *_ = leastsq(lambda t: at(t)[0], start[free], Dfun=lambda t: at(t)[1], **tests)
+    whole[free] = end
+    return whole, 0.5 * float(said["fvec"] @ said["fvec"])
 
 
-def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
-    """L-BFGS-B within the bounds, in units of the curvature at our answer: scipy's tests are absolute."""
+def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> tuple[Array, float]:
+    """L-BFGS-B within the bounds, in units of the curvature at our answer: scipy's tests are absolute. As `_minpack`."""
     from scipy.optimize import minimize as scipy_minimise
 
     value = max(float(ours.value[0]), problem.rounding)
@@ -250,4 +254,4 @@ def _lbfgsb(problem: Problem, start: Array, ours: Solution) -> Array:
     with one_thread():
         end = scipy_minimise(scaled, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     inside = np.clip(end.x * size, problem.lower, problem.upper)  # units and back can cost a bit
-    return np.asarray(inside)
+    return inside, float(problem.value(inside[None])[0])

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,9 +25,23 @@ EPSILON = 1e-15  # of a loss: a residual as small is rounding
 ROUNDING = 1e-10  # of a coordinate's scale: this near to its bound it is at its bound, on every processor
 
 
+class MovingBasis(NamedTuple):
+    """Terms of a law at coordinates η, and the derivatives of terms that are not simply 0, s of them."""
+
+    rows: Array  # ψ_j = φ_j / mean φ_j, then the derivatives, (..., m + s, n)
+    mean: Array  # of φ_j and of the derivatives, (..., m + s)
+    moved_by: list[int]  # i of η_i, of each derivative
+    terms: list[int]  # j of φ_j, of each
+
+
 def _moves(slope: Any) -> bool:
     """Whether a derivative of a term by a nonlinear parameter is not simply 0."""
     return type(slope) is np.ndarray or slope != 0.0
+
+
+def _columns(eta: Array) -> Array:
+    """Coordinates (B, q) as q columns (B, 1), those of one point, (1, q) or (q,), as q numbers: what terms take."""
+    return eta.T[:, :, None] if eta.ndim == 2 and len(eta) > 1 else eta.reshape(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +86,16 @@ class Problem:
         return levels_along("N", axes["N"], axes)
 
     @cached_property
+    def log_correlations(self) -> dict[tuple[str, str], float]:
+        """Correlations of the axes' logarithms, of axes with values <= 0 their own, by pair. Constant axes are left out."""
+        logs = {a: np.log(x) if x.min() > 0 else x for a, x in zip(self.law.axes, self.x, strict=True)}
+        apart = {a: x - np.add.reduce(x) / x.size for a, x in logs.items() if x.min() < x.max()}
+        length = {a: float(np.sqrt(x @ x)) for a, x in apart.items()}
+        return {
+            (a, b): float(apart[a] @ apart[b]) / (length[a] * length[b]) for a, b in combinations(apart, 2)
+        }
+
+    @cached_property
     def _edges(self) -> tuple[Array, Array]:
         """Values of θ at or below which it is at its lower bound, at or above which at its upper, (p,) each.
 
@@ -107,9 +132,9 @@ class Problem:
         return max(self.count * float(self.objective.rho(np.array([r]))[0]), 1e-26)
 
     @cached_property
-    def target(self) -> Array:
-        """What predictions are held against: y, or its logarithm."""
-        return np.log(self.y) if self.objective.log else self.y
+    def log_y(self) -> Array:
+        """The logarithms of the losses."""
+        return np.log(self.y)
 
     def take(self, rows: Any) -> Problem:
         """The problem of some of the data's rows, not of a batch."""
@@ -126,59 +151,66 @@ class Problem:
 
     def basis(self, eta: Array) -> tuple[Array, Array]:
         """ψ_j = φ_j / mean φ_j, shape (B, m, n), and the means (B, m), at coordinates (B, q)."""
-        columns = [eta[:, i, None] for i in range(eta.shape[1])]
         out = np.empty((len(eta), self.m, self.x[0].size))
-        for j, phi in enumerate(self.law.terms(*self.x, *columns)):
+        for j, phi in enumerate(self.law.terms(*self.x, *_columns(eta))):
             out[:, j] = phi
         mean = np.maximum(np.add.reduce(out, -1) / out.shape[2], TINY)
         out /= mean[..., None]
         return out, mean
 
+    def moving_basis(self, eta: Array) -> MovingBasis:
+        """The basis with its slopes at coordinates (B, q), or (q,) for one point."""
+        terms, slopes = self.law.terms_and_slopes(*self.x, *_columns(eta))
+        moving = [(i, j, d) for i, row in enumerate(slopes) for j, d in enumerate(row) if _moves(d)]
+        rows = np.empty((*eta.shape[:-1], self.m + len(moving), self.x[0].size))
+        for place, value in enumerate((*terms, *(d for _, _, d in moving))):
+            rows[..., place, :] = value
+        mean = np.add.reduce(rows, -1) / rows.shape[-1]
+        psi, of_terms = rows[..., : self.m, :], mean[..., : self.m]
+        np.maximum(of_terms, TINY, out=of_terms)
+        psi /= of_terms[..., None]
+        return MovingBasis(rows, mean, [i for i, _, _ in moving], [j for _, j, _ in moving])
+
     def rest(self, eta: Array) -> Array | float:
         """What no coefficient multiplies, (B, n) or 0, at coordinates (B, q)."""
         if not self.law.has_rest:
             return 0.0
-        columns = [eta[:, i, None] for i in range(eta.shape[1])]
-        return np.broadcast_to(self.law.rest(*self.x, *columns), (len(eta), self.x[0].size))
+        return np.broadcast_to(self.law.rest(*self.x, *_columns(eta)), (*eta.shape[:-1], self.x[0].size))
 
     def predict(self, theta: Array) -> Array:
         """L at the data, (B, n), for θ (B, p)."""
         psi, _ = self.basis(theta[:, self.m :])
         return np.asarray(np.matmul(theta[:, None, : self.m], psi)[:, 0] + self.rest(theta[:, self.m :]))
 
-    def jacobian(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
-        """L (B, n) and ∂L/∂θ as (B, p, n). `basis` spares computing it again."""
-        b, eta = theta[:, : self.m], theta[:, self.m :]
-        psi, mean = basis or self.basis(eta)
-        J = np.empty((len(theta), theta.shape[1], psi.shape[2]))
-        J[:, : self.m] = psi
-        self._moved(J[:, self.m :], psi, b / mean, self.law.terms_gradient(*self.x, *eta.T[:, :, None]))
-        if self.law.has_rest:
-            for i, change in enumerate(self.law.rest_gradient(*self.x, *eta.T[:, :, None]), self.m):
-                J[:, i] += change
-        return np.asarray(np.matmul(b[:, None], psi)[:, 0] + self.rest(eta)), J
-
-    @staticmethod
-    def _moved(out: Array, psi: Array, amount: Array, slopes: Any) -> None:
-        """Fill out (..., q, n) with how η moves L through the terms: psi (..., m, n), amounts of them (..., m)."""
-        moving = [(i, j, d) for i, row in enumerate(slopes) for j, d in enumerate(row) if _moves(d)]
-        each = [i for i, _, _ in moving] == list(range(out.shape[-2]))  # moves one term
-        change = out if each else np.empty((*out.shape[:-2], len(moving), out.shape[-1]))
-        for place, (_, _, d) in enumerate(moving):
-            change[..., place, :] = d
-        terms = [j for _, j, _ in moving]
-        change -= psi.take(terms, -2) * (np.add.reduce(change, -1, keepdims=True) / out.shape[-1])
-        change *= amount.take(terms, -1)[..., None]
-        if not each:
-            out[...] = 0.0
-            for place, (i, _, _) in enumerate(moving):
-                out[..., i, :] += change[..., place, :]
+    def jacobian(self, theta: Array, basis: MovingBasis | None = None) -> tuple[Array, Array]:
+        """L (B, n) and ∂L/∂θ as (B, p, n), for one θ (p,) without B. `basis` spares making it again, and is used up."""
+        m, b, eta = self.m, theta[..., : self.m], theta[..., self.m :]
+        J, mean, moved, terms = basis or self.moving_basis(eta)
+        psi, change = J[..., :m, :], J[..., m:, :]
+        change -= psi.take(terms, -2) * mean[..., m:, None]
+        change *= (b / mean[..., :m]).take(terms, -1)[..., None]
+        if moved != list(range(eta.shape[-1])):  # not one term each
+            J = np.zeros((*theta.shape, psi.shape[-1]))
+            J[..., :m, :] = psi
+            for place, i in enumerate(moved):
+                J[..., m + i, :] += change[..., place, :]
+        predicted = np.matmul(b[..., None, :], psi)[..., 0, :]
+        if not self.law.has_rest:
+            return predicted, J
+        for i, slope in enumerate(self.law.rest_gradient(*self.x, *_columns(eta)), m):
+            J[..., i, :] += slope
+        return predicted + self.rest(eta), J
 
     def residual(self, predicted: Array) -> Array:
         """Scaled prediction minus observation, of the log loss where the objective says so, (B, n)."""
-        if self.objective.log:
-            predicted = np.log(np.maximum(predicted, TINY))
-        return np.asarray(self.scale * (predicted - self.target))
+        return self.residual_and_unit(predicted)[0]
+
+    def residual_and_unit(self, predicted: Array) -> tuple[Array, Array]:
+        """The residual (B, n) and ∂residual/∂L, (B, n) or of any shape that broadcasts to it."""
+        if not self.objective.log:
+            return self.scale * (predicted - self.y), np.broadcast_to(self.scale, self.x[0].shape)
+        predicted = np.maximum(predicted, TINY)
+        return self.scale * (np.log(predicted) - self.log_y), self.scale / predicted
 
     def value(self, theta: Array) -> Array:
         """The objective, (B,)."""
@@ -187,68 +219,47 @@ class Problem:
     def linearised(self, theta: Array) -> tuple[Array, Array]:
         """Residuals (B, n) and their derivatives (B, p, n)."""
         predicted, J = self.jacobian(theta)
-        J *= self.unit(predicted)[:, None]
-        return self.residual(predicted), J
+        r, unit = self.residual_and_unit(predicted)
+        J *= unit[..., None, :]
+        return r, J
 
-    def unit(self, predicted: Array) -> Array:
-        """∂residual/∂L, (B, n) or (1, n)."""
-        if self.objective.log:
-            return np.asarray(self.scale / np.maximum(predicted, TINY))
-        return np.broadcast_to(self.scale, (1, self.x[0].size))
-
-    def normal(self, theta: Array, basis: tuple[Array, Array] | None = None) -> tuple[Array, ...]:
-        """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n).
+    def normal(self, theta: Array, basis: MovingBasis | None = None) -> tuple[Array, ...]:
+        """Objective (B,), gradient (B, p), Gauss-Newton matrix (B, p, p), damping (B, p), weights (B, n); without B for θ (p,).
 
         Damping is the matrix's diagonal had each row its reweighted least-squares weight, or its own where that is
         larger. The last are those weights per squared nat of loss, for re-solving the coefficients elsewhere.
         """
         predicted, J = self.jacobian(theta, basis)
-        unit = self.unit(predicted)
-        rho, psi, curvature, weight = self.objective.parts(self.residual(predicted))
+        r, unit = self.residual_and_unit(predicted)
+        rho, psi, curvature, weight = self.objective.parts(r)
         counted = self.w * unit
         gradient = np.matmul(J, (counted * psi)[..., None])[..., 0]
         counted = counted * unit
-        hessian = np.matmul(J * (counted * curvature)[:, None], J.swapaxes(1, 2))
-        damping, weight = hessian.diagonal(axis1=1, axis2=2), counted * weight
+        hessian = np.matmul(J * (counted * curvature)[..., None, :], J.swapaxes(-1, -2))
+        damping, weight = hessian.diagonal(0, -2, -1), counted * weight
         if self.objective.robust:
             damping = np.maximum(damping, np.matmul(np.square(J), weight[..., None])[..., 0])
         return np.add.reduce(self.w * rho, -1), gradient, hessian, damping, weight
 
-    def point(self, theta: Array) -> tuple[Array, Array]:
-        """L (n,) and ∂L/∂θ as (p, n) at one θ (p,): lean, for algorithms that ask point by point."""
-        b, eta = theta[: self.m], theta[self.m :]
-        n = self.x[0].size
-        J = np.empty((theta.size, n))
-        psi = J[: self.m]
-        for j, phi in enumerate(self.law.terms(*self.x, *eta)):
-            psi[j] = phi
-        mean = np.maximum(np.add.reduce(psi, -1) / n, TINY)
-        psi /= mean[:, None]
-        self._moved(J[self.m :], psi, b / mean, self.law.terms_gradient(*self.x, *eta))
-        if not self.law.has_rest:
-            return b @ psi, J
-        for i, change in enumerate(self.law.rest_gradient(*self.x, *eta), start=self.m):
-            J[i] += change
-        return b @ psi + self.law.rest(*self.x, *eta), J
-
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Objective and its gradient (p,) at one θ (p,)."""
-        predicted, J = self.point(theta)
-        rho, psi, _, _ = self.objective.parts(self.residual(predicted))
-        back = self.w * psi * self.unit(predicted).reshape(-1)  # ∂objective/∂L
+        predicted, J = self.jacobian(theta)
+        r, unit = self.residual_and_unit(predicted)
+        rho, psi, _, _ = self.objective.parts(r)
+        back = self.w * psi * unit  # ∂objective/∂L
         return float(np.add.reduce(self.w * rho)), J @ back
 
     def means(self, eta: Array) -> Array:
         """The mean of each φ_j over the data, (B, m), at coordinates (B, q)."""
         out, n = np.empty((len(eta), self.m)), self.x[0].size
-        for j, phi in enumerate(self.law.terms(*self.x, *eta.T[:, :, None])):
+        for j, phi in enumerate(self.law.terms(*self.x, *_columns(eta))):
             out[:, j] = np.add.reduce(phi, -1) / n if np.ndim(phi) and phi.shape[-1] == n else np.ravel(phi)
         return np.maximum(out, TINY)
 
     def mean_slopes(self, eta: Array) -> Array:
         """Derivatives of `means` by η, (B, q, m)."""
         out, n = np.zeros((len(eta), eta.shape[1], self.m)), self.x[0].size
-        for i, row in enumerate(self.law.terms_gradient(*self.x, *eta.T[:, :, None])):
+        for i, row in enumerate(self.law.terms_gradient(*self.x, *_columns(eta))):
             for j, d in enumerate(row):
                 out[:, i, j] = np.add.reduce(d, -1) / n if np.ndim(d) and d.shape[-1] == n else np.ravel(d)
         return out
@@ -261,8 +272,12 @@ class Problem:
     def fields(self, z: Array) -> Array:
         """Field values (B, p) of coefficients and nonlinear parameters (c, η), (B, p), in the law's field order."""
         with np.errstate(over="ignore"):
-            out = self.law.to_fields(list(z[:, : self.m].T), list(z[:, self.m :].T))
-        return np.stack([np.broadcast_to(out[name], len(z)) for name in self.law.names()], axis=-1)
+            values = self.law.to_fields(list(z[:, : self.m].T), list(z[:, self.m :].T))
+        names = self.law.names()
+        out = np.empty((len(z), len(names)))
+        for i, name in enumerate(names):
+            out[:, i] = values[name]
+        return out
 
     def internal(self, law: Law) -> Array:
         """θ (p,) of a law."""

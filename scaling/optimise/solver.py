@@ -6,7 +6,7 @@ Knows no law and no statistics. Shapes as in `scaling.optimise.problem`: batch B
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from scaling.laws.arm_form import ArmForm
 from scaling.laws.base import Array, Range
 from scaling.laws.constrained import ConstrainedLaw
-from scaling.optimise.problem import TINY, Problem
+from scaling.optimise.problem import TINY, MovingBasis, Problem
 
 SMOOTHING = 12  # steps a smoother objective is followed at most: it only has to bring the start near
 NEARLY = 1e-6  # tolerance above which a smoother objective is only passed through
@@ -24,6 +24,7 @@ PROJECTED, AGAIN = 8, 2  # first steps that re-solve the coefficients, of a desc
 # Damping of the first step: from a start, from where starts met, from near the answer.
 FAR, CLOSE, NEAR = 1e-3, 1e-5, 1e-7
 MET = 0.1  # of a coordinate: starts that are further apart have not met
+PROMISED = 0.05  # of the slope along a step: a parabola falls by half of it, what falls by that, to this, is like one
 ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
 
@@ -138,15 +139,21 @@ def _quick(problem: Problem) -> dict[str, float]:
 
 def _linear_fit(psi: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
     """Coefficients b (S, m) of the weighted least-squares fit of y on the basis (S, m, n), their
-    matrix (S, m, m) and its right-hand side (S, m).
+    matrix (S, m, m) and its right-hand side (S, m). All without S for one basis (m, n).
     """
-    if not psi.shape[1]:  # every coefficient is constrained
-        return psi[:, :, 0], psi[:, :, :0], psi[:, :, 0]
-    weighted = psi * (w if w.ndim == 1 else w[:, None])
-    gram, moment = np.matmul(weighted, psi.swapaxes(1, 2)), np.matmul(weighted, y[..., None])
-    diagonal = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]  # a view
-    diagonal += 1e-12 * np.maximum.reduce(diagonal, -1, keepdims=True) + TINY  # terms may be equal, or 0
+    if not psi.shape[-2]:  # every coefficient is constrained
+        return psi[..., 0], psi[..., :0], psi[..., 0]
+    weighted = psi * w[..., None, :]
+    gram, moment = np.matmul(weighted, psi.swapaxes(-1, -2)), np.matmul(weighted, y[..., None])
+    diagonal = _diagonal(gram)
+    diagonal *= 1 + 1e-12  # terms may be equal
+    diagonal += TINY  # or 0
     return np.linalg.solve(gram, moment)[..., 0], gram, moment[..., 0]
+
+
+def _diagonal(matrices: Array) -> Array:
+    """The diagonals (..., p) of matrices (..., p, p): a view."""
+    return matrices.reshape(*matrices.shape[:-2], -1)[..., :: matrices.shape[-1] + 1]
 
 
 def _nonnegative(b: Array, gram: Array, moment: Array) -> Array:
@@ -233,45 +240,63 @@ def _met(problem: Problem, ends: Solution, best: int, close: float) -> Any:
     return met
 
 
+def _eased(fall: Array, slope: Array) -> Array:
+    """What damping is multiplied by after a step with that slope, (B,): a thousandth where the fall is a parabola's."""
+    return np.where(np.abs(fall / slope - 0.5) <= PROMISED, 1e-3, 0.1)
+
+
+def _taken(better: Any, new: Sequence[Array], old: Sequence[Array]) -> tuple[Array, ...]:
+    """The new arrays in the rows that are better, (B,), the old ones in the others."""
+    pairs = zip(new, old, strict=True)
+    return tuple(np.where(better[(..., *[None] * (a.ndim - better.ndim))], a, b) for a, b in pairs)
+
+
 class _Descent:
-    """The iteration: rows that have not arrived step together."""
+    """The iteration: rows that have not arrived step together. One row alone is a point: its arrays lack B, and are faster."""
 
     def __init__(self, problem: Problem, theta: Array, constraint: Constraint | None = None) -> None:
         self.problem, self.constraint = problem, constraint
-        self.theta = np.minimum(np.maximum(theta, problem.lower), problem.upper)
+        alone = len(theta) == problem.y.ndim == problem.w.ndim == 1 and constraint is None
+        self.theta = self.within(theta[0] if alone else theta)
+
+    def within(self, theta: Array) -> Array:
+        """The nearest point within the bounds."""
+        return np.minimum(np.maximum(theta, self.problem.lower), self.problem.upper)
 
     def run(self, tolerance: float, iterations: int, projected: int, damped: float = FAR) -> Solution:
         """Descend until every row has arrived. The first `projected` steps re-solve the coefficients."""
-        at, B = self.theta, len(self.theta)
-        theta, value, slope = np.empty_like(at), np.empty(B), np.empty(B)
-        rows, damping, done = np.arange(B), np.full(B, damped), np.zeros(B, bool)
-        state, rounding = self.state(at, rows), self.problem.rounding
+        at, shape = self.theta, self.theta.shape[:-1]
+        theta, value, slope, done = np.empty_like(at), np.empty(shape), np.empty(shape), np.zeros(shape, bool)
+        rows: Any = np.arange(len(at)) if shape else ...
+        damping, promised, state = np.full(shape, damped), np.zeros(shape), [*self.state(at, rows)]
         for turn in range(iterations):
-            f = state[0]
-            step, predicted, cosine = self.step(at, state, damping)
-            finished = (predicted <= tolerance * f) | (cosine < 1e-11) | (f <= rounding)
+            f, before = state[0], promised
+            step, promised, cosine = self.step(at, state, damping)
+            finished = (promised <= tolerance * f) | (cosine < 1e-11) | (f <= self.problem.rounding)
+            if not shape and promised <= ROUNDING * f and promised**2 <= tolerance * f * before:
+                at, finished = self.within(at - step), ~done  # f would not tell, and the next gains nothing
             leaving = finished | (damping > 1e13)
             if np.count_nonzero(leaving) or turn + 1 == iterations:
                 theta[rows], value[rows], slope[rows], done[rows] = at, f, cosine, finished
                 keep = ~leaving
-                if not keep.any():
+                if turn + 1 == iterations or not keep.any():
                     break
-                rows, at, step, damping = rows[keep], at[keep], step[keep], damping[keep]
-                state = tuple(s[keep] for s in state)
-            trial = np.minimum(np.maximum(at + step, self.problem.lower), self.problem.upper)
+                rows, at, step, damping, promised = (a[keep] for a in (rows, at, step, damping, promised))
+                state = [s[keep] for s in state]
+            trial = self.within(at - step)
             basis = self.project(trial, state[4], rows) if turn < projected else None
             new = self.state(trial, rows, basis)
             better = new[0] <= state[0] * (1 + ROUNDING)
-            if np.count_nonzero(better) == len(better):
-                at, state, damping = trial, new, np.maximum(damping * 0.1, 1e-12)
+            ease = _eased(state[0] - new[0], promised) if tolerance > NEARLY else 0.1
+            eased = np.maximum(damping * ease, 1e-12)
+            if np.count_nonzero(better) == better.size:
+                at, state, damping = trial, [*new], eased
                 continue
-            damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
-            both = zip((trial, *new), (at, *state), strict=True)
-            at, *rest = (np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in both)
-            state = tuple(rest)
-        return Solution(theta, value, slope, done)
+            old = at, damping * 8, promised * 0, *state
+            at, damping, promised, *state = _taken(better, (trial, eased, promised, *new), old)
+        return Solution(*(part if shape else part[None] for part in (theta, value, slope, done)))
 
-    def state(self, theta: Array, rows: Any, basis: Any = None) -> tuple[Array, ...]:
+    def state(self, theta: Array, rows: Any, basis: MovingBasis | None = None) -> tuple[Array, ...]:
         """`Problem.normal` with the constraint's pull added."""
         f, g, H, D, weight = self.problem.batch(rows).normal(theta, basis)
         if self.constraint is None:
@@ -280,8 +305,8 @@ class _Descent:
         H = H + grad[:, :, None] * grad[:, None]
         return f + 0.5 * pull**2, g + pull[:, None] * grad, H, D + grad**2, weight
 
-    def step(self, at: Array, state: tuple[Array, ...], damping: Array) -> tuple[Array, Array, Array]:
-        """The damped Newton step, the fall it promises, and the largest cosine of the residuals with a free column.
+    def step(self, at: Array, state: Sequence[Array], damping: Array) -> tuple[Array, Array, Array]:
+        """What a damped Newton step subtracts, the fall it promises, the largest cosine of the residuals with a free column.
 
         The matrix is scaled to a unit diagonal. A coordinate that its bound holds has no scale, and stays.
         """
@@ -291,23 +316,26 @@ class _Descent:
         if np.count_nonzero(low) or np.count_nonzero(high):
             unit = unit * ~(low & (g > 0) | high & (g < 0) | low & high)
         slope = g * unit
-        scaled = H * unit[:, :, None]
-        scaled *= unit[:, None]
-        scaled.reshape(len(f), -1)[:, :: unit.shape[1] + 1] += (damping + 1e-14)[:, None]
+        scaled = H * unit[..., None]
+        scaled *= unit[..., None, :]
+        diagonal = _diagonal(scaled)
+        diagonal += damping[..., None]
         step = np.linalg.solve(scaled, slope[..., None])[..., 0]
         cosine = np.maximum.reduce(np.abs(slope), -1) / np.sqrt(np.maximum(f, TINY))
-        return -step * unit, np.add.reduce(slope * step, -1), cosine
+        return step * unit, np.add.reduce(slope * step, -1), cosine
 
-    def project(self, trial: Array, weight: Array, rows: Any) -> tuple[Array, Array]:
+    def project(self, trial: Array, weight: Array, rows: Any) -> MovingBasis:
         """Re-solve the coefficients of `trial` in place. Returns the basis there.
 
         Variable projection: one reweighted least-squares step with the weights at the last point. With
         the coefficients eliminated the long curved valley between E and the exponents is gone, and far
         starts take tens of steps fewer.
         """
-        problem = self.problem.batch(rows)
-        psi, mean = problem.basis(trial[:, problem.m :])
-        b = _linear_fit(psi, weight, problem.y - problem.rest(trial[:, problem.m :]))[0]
+        problem, m = self.problem.batch(rows), self.problem.m
+        eta = trial[..., m:]
+        basis = problem.moving_basis(eta)
+        y = problem.y - problem.rest(eta) if problem.law.has_rest else problem.y
+        b = _linear_fit(basis.rows[..., :m, :], weight, y)[0]
         inside = np.minimum.reduce(b, -1, keepdims=True, initial=0.0) >= 0
-        trial[:, : problem.m] = np.where(inside, b, trial[:, : problem.m])
-        return psi, mean
+        trial[..., :m] = np.where(inside, b, trial[..., :m])
+        return basis

@@ -70,7 +70,7 @@ def explained_by_groups(at: Tangent, by: Grouping) -> tuple[Array, Array]:
     _, s, v = np.linalg.svd(overlap, full_matrices=False)
     left = 1 - np.minimum(s**2, 1.0)
     inside = left > SAME
-    along = np.einsum("bpg,bg->bp", v, z) ** 2
+    along = np.matmul(v, z[..., None])[..., 0] ** 2
     gained = (z**2).sum(-1) + (along * np.where(inside, 1 / np.maximum(left, SAME) - 1, -1.0)).sum(-1)
     return gained, by.count - (~inside).sum(-1)
 

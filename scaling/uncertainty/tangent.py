@@ -105,7 +105,8 @@ class Tangent:
         w = np.broadcast_to(problem.w, r.shape)
         if problem.objective.robust:
             centre, scale = location_scale(problem, r, w, self.free.sum(-1))
-            r = np.clip(r, (centre - 3 * scale)[:, None], (centre + 3 * scale)[:, None]) - centre[:, None]
+            centre, most = centre[:, None], 3 * scale[:, None]
+            r = np.minimum(np.maximum(r, centre - most), centre + most) - centre
         axes = problem.law.axes
         log_N = np.log(problem.x[axes.index("N")]) if "N" in axes else np.zeros(r.shape[1])
         self.middle = float(log_N.mean())

@@ -5,6 +5,7 @@ import pytest
 
 import scaling
 from scaling import DenseLaw, DiversityLaw, ParallelLaw, SaturatingLaw
+from scaling.laws.free_form import differences
 from scaling.laws.parameterisation import power
 
 LAWS = [
@@ -75,3 +76,19 @@ def test_a_root_law_may_name_its_exponents_in_any_order(pile):
 
     fit, own = (scaling.fit(law, pile, scaling.LeastSquares()) for law in (ParallelLaw, Turned))
     assert own.law.predict(N=1e9, P=4) == pytest.approx(fit.law.predict(N=1e9, P=4), rel=1e-6)
+
+
+def test_terms_and_slopes_are_the_terms_and_their_gradient():
+    class Own(ParallelLaw):
+        """Eq 5 with other terms: the parent's slopes are not its own."""
+
+        @staticmethod
+        def terms(N, P, alpha, k):
+            return 1.0, np.exp(-alpha * (np.log(N) + k * np.log(P)))
+
+    N, P = np.array([1e8, 7e8, 3e9]), np.array([1.0, 2.0, 8.0])
+    for law in (ParallelLaw, Own):
+        terms, slopes = law.terms_and_slopes(N, P, 0.23, 0.41)
+        np.testing.assert_allclose(terms[1], law.terms(N, P, 0.23, 0.41)[1], rtol=1e-14)
+        for row, expected in zip(slopes, differences(law.terms, (N, P, 0.23, 0.41), 2), strict=True):
+            np.testing.assert_allclose(row[1], expected[1], rtol=1e-6, atol=1e-12)

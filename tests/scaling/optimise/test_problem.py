@@ -19,7 +19,7 @@ def test_the_slope_of_a_constrained_problem_is_that_of_its_prediction(pile):
         fit = scaling.fit(law, pile, **constraint)
         theta = fit.theta[None] * (1 + 0.01 * np.arange(fit.theta.size))
         _, J = fit.problem.jacobian(theta)
-        _, at_a_point = fit.problem.point(theta[0])
+        _, at_a_point = fit.problem.jacobian(theta[0])
         np.testing.assert_allclose(J[0], at_a_point, rtol=1e-10, atol=1e-12)
         for i in np.flatnonzero(fit.problem.lower < fit.problem.upper):
             step = np.zeros(fit.theta.size)

@@ -7,7 +7,7 @@ import scaling
 from scaling import ChinchillaLaw, ParallelLaw, Status
 from scaling.laws import law_of
 from scaling.optimise.problem import Problem
-from scaling.optimise.solver import Solution, _met, explore, minimise, starts
+from scaling.optimise.solver import Solution, _eased, _met, explore, minimise, starts
 from tests.scaling.twenty_runs import N, P, runs
 
 
@@ -46,3 +46,24 @@ def test_starts_that_meet_go_on_as_one() -> None:
     apart = np.stack([ends.theta[0], ends.theta[0] * [1, 1, 1, 1.001], ends.theta[0] * [1, 1, 1, 1.2]])
     met = _met(problem, Solution(apart, problem.value(apart), np.zeros(3), np.ones(3, bool)), 0, 1e-3)
     assert met.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("law", ["parallel", "dense:E=1.6", "no-floor"])
+@pytest.mark.parametrize("objective", [scaling.LogHuber(), scaling.LeastSquares()])
+def test_a_point_descends_as_a_batch_does(law: str, objective: scaling.LogHuber) -> None:
+    """One row alone is a point in the solver. Two equal rows are a batch."""
+    form = law_of(law)
+    x = tuple({"N": N, "P": P, "D": 2e6 * np.sqrt(N) * (1 + P)}[axis] for axis in form.axes)
+    problem = Problem(form, x, runs(2e-3).loss.to_numpy(), np.ones(len(N)), objective)
+    begin = starts(problem, 4)
+    for row in range(len(begin)):
+        alone, pair = (minimise(problem, begin[rows]) for rows in ([row], [row, row]))
+        assert [part.shape for part in vars(alone).values()] == [(1, begin.shape[1]), (1,), (1,), (1,)]
+        assert alone.value[0] == pytest.approx(pair.value[0], rel=1e-12)
+        np.testing.assert_allclose(alone.theta[0], pair.theta[0], rtol=1e-6, atol=1e-9)
+
+
+def test_damping_falls_faster_after_a_step_that_fell_as_a_parabola_does() -> None:
+    slope, fall = np.array([2.0, 2.0, 2.0, 0.0]), np.array([1.0, 1.05, 1.4, 0.0])
+    with np.errstate(invalid="ignore"):
+        assert _eased(fall, slope).tolist() == [1e-3, 1e-3, 0.1, 0.1]
