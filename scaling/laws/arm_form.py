@@ -387,9 +387,9 @@ class ArmedLaw(Law):
             np.broadcast_shapes(*(np.shape(v) for v in x))
         )
 
-    def terms_gradient(self, *args: Any) -> Sequence[Sequence[Any]]:  # type: ignore[override]
-        """∂φ_j/∂(coordinate i) as [i][j]."""
-        return self.form.terms_gradient(*args)
+    def terms_and_slopes(self, *args: Any) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:  # type: ignore[override]
+        """φ_j and ∂φ_j/∂(coordinate i) as [i][j]."""
+        return self.form.terms_and_slopes(*args)
 
     def rest_gradient(self, *args: Any) -> Sequence[Any]:  # type: ignore[override]
         """∂rest/∂(coordinate i) as [i]."""
