@@ -22,7 +22,7 @@ from analysis.figures import arm_budgets
 from analysis.output.figure_style import save_figure
 from analysis.output.formatted_tables import write_tables
 from analysis.sweep.arm_worth import BASE, contrast, pays, with_costs, worth_by_law, worth_by_pairs
-from results.grids.worth import MEMORY, RATES, REASONING, SIZES
+from results.grids.worth import ARMS, BETWEEN, MEMORY, RATES, REASONING, SEEDS, SIZES, STREAMS
 from scaling.accuracy import AccuracyFit
 from scaling.forecasting.forecast_result import Forecast
 
@@ -72,6 +72,13 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
         kept[name] = kept[name].where(wider, kept["size"].map(base[name])).astype(float)
     kept["line"] = kept["task"] + "-" + kept["arm"]
     return kept.dropna(subset=["backbone_N"]).sort_values(["line", "N", "seed"], ignore_index=True)
+
+
+def whole_sizes(runs: pd.DataFrame) -> pd.DataFrame:
+    """The arms without those of a size that was added later and lacks runs on a task: it counts once all are there."""
+    asked = (len(ARMS) - 1 + len(STREAMS)) * len(SEEDS)
+    there = runs[runs["seed"].isin(SEEDS)].groupby(["task", "size"])["loss"].transform("size")
+    return runs[~runs["size"].isin(BETWEEN) | (there.reindex(runs.index) == asked)].reset_index(drop=True)
 
 
 def served(runs: pd.DataFrame, measured: Path) -> pd.DataFrame:
@@ -190,12 +197,13 @@ def runs_at_once(sweep: Path) -> pd.DataFrame:
 
 def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     """Write arms.csv and the figure into the sweep's folder and the tables into `out`. Returns the tables by name."""
-    runs = served(named_arms(scaling.read_runs(Path(sweep) / "runs.parquet")), Path(sweep) / "latency.csv")
+    runs = whole_sizes(named_arms(scaling.read_runs(Path(sweep) / "runs.parquet")))
+    runs = served(runs, Path(sweep) / "latency.csv")
     runs.reindex(columns=ARMS_COLUMNS).to_csv(Path(sweep) / "arms.csv", index=False, lineterminator="\n")
     made = {"command": f"python -m results.grids.worth_table {sweep}", "data": f"{sweep}/runs.parquet"}
     tables = {
         "worth": worth_table(runs),
-        "worth_contrasts": contrast_table(named_arms(runs_at_once(Path(sweep)))),
+        "worth_contrasts": contrast_table(whole_sizes(named_arms(runs_at_once(Path(sweep))))),
         "worth_budgets": budget_table(runs),
         "worth_scores": score_table(runs),
         "worth_accuracy": accuracy_table(runs),

@@ -86,3 +86,17 @@ def test_registered_forecasts_are_scored_by_the_runs_made_since():
     assert at["forecast_lower"] < at["by_forecast"] < at["forecast_upper"]
     assert (accuracies["inside"] <= accuracies["models"]).all()
     assert len(accuracies) == len(table)
+
+
+def test_a_size_that_was_added_counts_once_it_is_whole():
+    arms = ["base", "P2", "P4", "P8", "r2", "r4", "e4", "prefix", "params", "compute"]
+    cells = [(size, arm, seed) for size in ("64x2", *worth.BETWEEN) for arm in arms for seed in worth.SEEDS]
+    runs = pd.DataFrame(cells, columns=["size", "arm", "seed"]).assign(task="memory", loss=1.0)
+    assert len(worth_table.whole_sizes(runs)) == len(runs)
+    lacks = runs.drop(runs.index[-1])
+    assert {*worth_table.whole_sizes(lacks)["size"]} == {"64x2", worth.BETWEEN[0]}
+    other = pd.concat([runs, lacks.assign(task="reasoning")])
+    assert worth_table.whole_sizes(other).groupby("task")["size"].nunique().to_dict() == {
+        "memory": 3,
+        "reasoning": 2,
+    }
