@@ -3,11 +3,12 @@
     python -m results.grids.one_card --dry-run
     python -m results.grids.one_card --minutes 14 --workers 4 --out results/sweeps/card
 
-The runs of results/grids/gpu.py that results/sweeps/gpu lacks, and its prefix controls. Sizes without a control come first,
-the cheapest of them first: they say whether the gain is the streams' or the prefix's. Then the runs that narrow the
-interval of k most a minute (`scaling.design.suggest`, minutes for FLOPs), then runs whose curves were lost. Minutes are those
-of the folder's own runs: FLOPs over the rate of the nearest run of as many streams. `--workers` runs are trained at a time;
-none is begun that would not end in time, and what runs at the limit keeps its checkpoint. The same command goes on.
+The runs of results/grids/gpu.py that results/sweeps/gpu lacks, and its prefix controls, of which results/sweeps/gpu-prefix-alone
+has the first. Controls come first, the cheapest of them first: they say whether the gain is the streams' or the prefix's. Then
+the runs that narrow the interval of k most a minute (`scaling.design.suggest`, minutes for FLOPs), then runs whose curves were
+lost. Minutes are those of the folder's own runs: FLOPs over the rate of the nearest run of as many streams. `--workers` runs are
+trained at a time; none is begun that would not end in time, and what runs at the limit keeps its checkpoint. The same command
+goes on.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from sweeps.grids.axes import Axes
 from sweeps.store.store import Store
 
 HAVE = Path("results/sweeps/gpu")
+CONTROLS = Path("results/sweeps/gpu-prefix-alone")
 TOKENS = 32_000_000
 Place = tuple[str, int, int, bool]  # size, P, seed, whether P = 1 has a prefix
 
@@ -52,7 +54,9 @@ def minutes_of(run: RunConfig, have: pd.DataFrame) -> float:
 def planned(have: pd.DataFrame, curves: pd.DataFrame) -> list[tuple[RunConfig, float, str]]:
     """Runs in the order of what they tell a minute, with their minutes and why they are asked for."""
     axes = Axes(sizes=SIZES, seeds=(0, 1), tokens=TOKENS)
-    controls = prefix_alone(Axes(sizes=SIZES, streams=(1,), seeds=(0,), tokens=TOKENS))
+    controlled = {*scaling.read_runs(CONTROLS / "runs.parquet")["size"]}
+    lacking = tuple(size for size in SIZES if size not in controlled)
+    controls = prefix_alone(Axes(sizes=lacking, streams=(1,), seeds=(0,), tokens=TOKENS))
     known = {(row.size, int(row.P), int(row.seed)) for row in have.itertuples()}
     missing = [run for run in muon_double(axes) if place_of(run)[:3] not in known]
     lost = set(have["run_id"]) - set(curves["run_id"])

@@ -39,7 +39,11 @@ MADE_BY["again"] = f"{GRIDS}/extras.py:same"  # on a CPU what an H100 had traine
 SEARCHES = {name: f"{GRIDS}/{file}.py" for name, file in
             {"recipe": "recipe", "gpu-recipe": "gpu", "extras": "extras", "worth-rates": "worth"}.items()}  # fmt: skip
 OPTIONS |= {"rates": {"tokens": 200_000}, "width-transfer": {"tokens": 150_000}}
-OTHERS = {"rates": ("lr",), "width-transfer": ("optimizer", "mup_base", "lr")}  # searched, or --axis
+OTHERS = {
+    "rates": ("lr",),
+    "width-transfer": ("optimizer", "mup_base", "lr"),
+    "gpu-prefix-alone": ("precision",),
+}  # searched, or --axis
 OPTIONS["gpu-recipe"] = {"tokens": 10_000_000}
 
 
@@ -59,10 +63,10 @@ def configurations(folder: Path) -> list[str]:
 
 
 def settings(text: str) -> dict:
-    """A configuration without the fields filled in from the corpus, the base's files and other runs."""
+    """A configuration without the fields filled in from the corpus, the base's files, the memory and other runs."""
     found = json.loads(text)
     own = {} if found["recipe"] != "two-stage" else {"parent": ""}
-    return found | {"corpus_hash": "", "parent_hash": ""} | own
+    return found | {"corpus_hash": "", "parent_hash": "", "accumulate": 1} | own
 
 
 @pytest.fixture
