@@ -65,7 +65,8 @@ def run(options: Options) -> int:
 
 
 def slow_here(configs: list[RunConfig], execution: Execution) -> list[str]:
-    """What makes the runs slow on the CPU of this machine, in words."""
+    """What makes the runs slow on the CPU of this machine, in words as wide as the terminal."""
+    from scaling.terminal_text import fold, width
     from sweeps.config.execution import cxx_compiler, on_cpu, slow_bfloat16
 
     said = []
@@ -73,7 +74,7 @@ def slow_here(configs: list[RunConfig], execution: Execution) -> list[str]:
         said.append(SLOW)
     if any(run.compile for run in configs) and on_cpu(execution) and cxx_compiler() is None:
         said.append(EAGER)
-    return said
+    return [fold(words, width()) for words in said]
 
 
 def folder_of(name: str, out: str | None) -> Path:

@@ -93,7 +93,7 @@ def test_a_hopeless_learning_rate_is_ended_by_its_forecast_in_real_training(corp
     table = ends(tmp_path / "out").set_index("lr")
     assert (table.loc[1e-6, "status"], table.loc[1e-6, "ended_step"]) == ("stopped", 30)
     assert "%" in table.loc[1e-6, "ended_why"]
-    assert (table.drop(1e-6)["status"] == "ok").all()
+    assert (table.loc[[3e-3, 3e-2], "status"] == "ok").all()  # beyond them, at 5.2, a run may diverge
     status = sweep_status(tmp_path / "out").set_index("lr").loc[1e-6]
     assert (status["state"], status["step"], status["error"]) == ("stopped", 30, table.loc[1e-6, "ended_why"])
 
