@@ -6,9 +6,9 @@
 The runs of results/grids/gpu.py that results/sweeps/gpu lacks, and its prefix controls, of which results/sweeps/gpu-prefix-alone
 has the first. Controls come first, the cheapest of them first: they say whether the gain is the streams' or the prefix's. Then
 the runs that narrow the interval of k most a minute (`scaling.design.suggest`, minutes for FLOPs), then runs whose curves were
-lost. Minutes are those of the folder's own runs: FLOPs over the rate of the nearest run of as many streams. `--workers` runs are
-trained at a time; none is begun that would not end in time, and what runs at the limit keeps its checkpoint. The same command
-goes on.
+lost. Minutes are estimated from the folder's runs: FLOPs over the rate of the nearest run of as many streams. `--workers` runs
+are trained at a time. No run starts that would not end within the limit, and a run that the limit stops keeps its checkpoint.
+The same command continues.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def named_arms(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def whole_sizes(runs: pd.DataFrame) -> pd.DataFrame:
-    """The arms without those of a size that was added later and lacks runs on a task: it counts once all are there."""
+    """The arms without the sizes that were added later, as long as these lack runs on a task."""
     asked = (len(ARMS) - 1 + len(STREAMS)) * len(SEEDS)
     there = runs[runs["seed"].isin(SEEDS)].groupby(["task", "size"])["loss"].transform("size")
     return runs[~runs["size"].isin(BETWEEN) | (there.reindex(runs.index) == asked)].reset_index(drop=True)

@@ -2,9 +2,9 @@
 
 L = law(axes, shared parameters, own parameters of the arm). An arm is a category of one column.
 A parameter E that each arm has for itself is named E[adam], E[muon], ...
-A coefficient stays one: its term is that of each row's arm, and of an own one a term per arm, 0 at the others' rows. It does
-not where arms share a parameter and its coefficient differs: of A in (A/N)^alpha it depends on alpha. If such alpha are own
-and A is shared, or the law has no coefficients, every parameter is nonlinear and its own coordinate.
+The law's coefficients are solved for here too. A shared one has one term. One that each arm has for itself has a term per arm,
+which is 0 at the rows of other arms. This fails where arms share a parameter but not its coefficient: that of A in (A/N)^alpha is
+A^alpha, and differs where each arm has its own alpha. Then, and where the law has no coefficients, every parameter is nonlinear.
 
 Legend: n rows, B parameter sets, K arms.
 """
@@ -212,10 +212,8 @@ class ArmForm(Form):
         """Parameters by name from the coordinates."""
         if not self.solved:
             return self._values(eta)
-        values, m = (
-            dict(zip((*self.linear(), *self.nonlinear), (*coefficients, *eta), strict=True)),
-            len(self.law.linear()),
-        )
+        m = len(self.law.linear())
+        values = dict(zip((*self.linear(), *self.nonlinear), (*coefficients, *eta), strict=True))
         parts = ([values[self.one(name, k)] for name in self.inner] for k in range(len(self.arms)))
         return self._spread([self.law.to_fields(part[:m], part[m:]) for part in parts])
 

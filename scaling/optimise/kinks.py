@@ -25,7 +25,7 @@ STEPS = 60  # of each: they need not arrive
 MANY = 500  # rows above which a linear programme would take longer than steps
 REACH, PROGRAMMES = 0.1, 40  # the first relative reach of a linear programme, and how many there may be
 LOWER = 1e-8  # relative: an optimum lower by less is the same
-EDGE = 1e-5  # of a kink's half-width: a residual this near to its end is rounding away from it
+EDGE = 1e-5  # of a kink's half-width: a residual this near to its end is at its end, up to rounding
 RANK = 1e-12  # squared, of columns of length 1: a direction that moves residuals by less moves none
 FACE = 1e-9  # relative rise of an objective along a face that is none
 VISIBLE = 1e-3  # of a field: optima that are nearer are one
@@ -192,9 +192,8 @@ def _corrected(problem: Problem, near: Array, aim: Array, kink: float, free: Any
     near = np.clip(near, problem.lower, problem.upper)
     for _ in range(CORRECTIONS):
         now, slope = problem.linearised(near)
-        finite = np.asarray(
-            np.isfinite(now).all(-1) & np.isfinite(slope).all((1, 2))
-        )  # what is not stays, and is no optimum
+        # A point without a finite loss stays where it is, and is no optimum.
+        finite = np.asarray(np.isfinite(now).all(-1) & np.isfinite(slope).all((1, 2)))
         slope = np.where(finite[:, None, None] & free[:, None] & held[:, None], slope, 0.0)
         length = np.sqrt(np.square(slope).sum(-1, keepdims=True)) + TINY
         back = np.linalg.pinv((slope / length).swapaxes(1, 2), rcond=SQUARE)

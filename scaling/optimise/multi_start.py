@@ -168,9 +168,9 @@ def _others_note(ranges: tuple[tuple[str, float, float], ...]) -> tuple[str, ...
     """How far apart optima of the same objective are, if it has several."""
     if not ranges:
         return ()
-    told = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, low, high in ranges)
-    remedy = "the estimate is one of them; a wider delta, least squares or more runs have a single one"
-    return (f"several optima have the same objective, with {told}: {remedy}",)
+    spans = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, low, high in ranges)
+    remedy = "The estimate is one of them. A wider delta, least squares or more runs give a single optimum"
+    return (f"several optima have the same objective, with {spans}. {remedy}",)
 
 
 def _subsample(problem: Problem) -> Problem:
