@@ -175,7 +175,7 @@ def _ends(problem: Problem, theta: Array, flat: Array, r: Array, slope: Array, d
     goals = (problem.named(theta + step) - problem.named(theta - step)).T  # (fields, d)
     goals = np.eye(1) if flat.shape[1] == 1 else goals[np.isfinite(goals).all(-1) & goals.any(-1)]
     goals = np.concatenate([goals, -goals]) / np.tile(np.abs(goals).max(-1, keepdims=True), (2, 1))
-    unit = float(np.abs(r).max())
+    unit = max(float(np.abs(r).max()), delta) or 1.0  # 1: an exact fit without width
     sides, room = [-(np.sign(r) * slope).T], [np.maximum(np.abs(r) - delta, 0.0)]
     for bound, sign in ((problem.upper, 1.0), (problem.lower, -1.0)):
         kept = np.isfinite(bound) & (flat != 0).any(-1)

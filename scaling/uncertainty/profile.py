@@ -181,9 +181,9 @@ class Profile(Method):
         """
         at = np.asarray(at, dtype=np.float64)
         se = standard_errors(fit, quantity)[0]
-        _, unit = spread(fit)
+        unit = max(spread(fit)[1], TINY)  # an exact fit has none
         scale = se if np.isfinite(se) else 0.1 * (np.ptp(at) or 1.0)  # none at a bound
-        stiffness = 10 * np.sqrt(max(unit, TINY)) / scale
+        stiffness = 10 * np.sqrt(unit) / scale
         theta, aim = np.repeat(fit.theta[None], at.size, 0), at.copy()
 
         def pull(theta: Array, rows: Any) -> tuple[Array, Array]:
