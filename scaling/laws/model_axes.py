@@ -164,9 +164,20 @@ class _Routed(Law):
     @staticmethod
     def routed(N: Any, experts: Any, law: Any) -> Any:
         """10^(a log10 N + b log10 Ê + c log10 N log10 Ê + d)."""
-        n = np.log10(N)
-        e = np.log10(saturated(experts, law.start, law.start * law.room))
-        return 10.0 ** (law.a * n + law.b * e + law.c * n * e + law.d)
+        n, e = np.log10(N), np.log10(saturated(experts, law.start, law.start * law.room))
+        # 10^x takes four times as long as e^x.
+        return np.exp(np.log(10) * ((law.a + law.c * e) * n + law.b * e + law.d))
+
+    @classmethod
+    def rest_gradient(cls, N: Any, experts: Any, *fields: Any) -> Sequence[Any]:
+        law = cls(*fields)
+        n, most, one = np.log10(N), law.start * law.room, law.start / (1 - 1 / law.room)
+        E, L = saturated(experts, law.start, most), cls.routed(N, experts, law)
+        share = np.square(one / (experts - 1 + one))
+        by_E, d = L * (law.b + law.c * n) * E / law.start, np.log(10) * L
+        e, by_start, by_room = np.log10(E), by_E * (share / one + 1 / most), by_E * (1 - share) / law.room**2
+        slopes = d * n, d * e, d * n * e, d, by_start, by_room
+        return (np.ones_like(L), *slopes) if "E" in cls.nonlinear else slopes
 
 
 ROUTED = {
