@@ -4,23 +4,31 @@
 
 Writes results/tables/coverage_arms.csv: a row per design, quantity and point, with the share of 95% intervals that
 hold the truth when the shared parameters are given. With --chosen, `scaling.compare_arms` chooses them in each
-table and results/tables/coverage_arms_chosen.csv is written. Truths are asymmetric. The noise is that of the loss
-in per cent.
+table and results/tables/coverage_arms_chosen.csv is written. The same rows go between the marks of docs/coverage.md.
+Truths are asymmetric. The noise is that of the loss in per cent.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks import ROOT
 from scaling import Arms, ChinchillaLaw, DenseLaw, LeastSquares, compare_arms, fit
+from scaling.data.atomic_files import write_between
 from scaling.selection.arms import arm_gains
 from scaling.uncertainty.prediction import default_method
 
-OUT = {False: Path("results/tables/coverage_arms.csv"), True: Path("results/tables/coverage_arms_chosen.csv")}
+OUT = {
+    False: ROOT / "results/tables/coverage_arms.csv",
+    True: ROOT / "results/tables/coverage_arms_chosen.csv",
+}
+MARKS = {
+    False: ("<!-- gains of arms -->", "<!-- end of gains of arms -->"),
+    True: ("<!-- gains of chosen arms -->", "<!-- end of gains of chosen arms -->"),
+}
 LEVEL = 0.95
 DESIGNS = {
     "two arms, A apart, 5 x 4 runs": (
@@ -93,6 +101,16 @@ def covered(design: str, trials: int, chosen: bool) -> list[dict]:
     ]  # fmt: skip
 
 
+def markdown(table: pd.DataFrame) -> str:
+    """The table of docs/coverage.md."""
+    lines = ["| design | gain | arm | at N | truth | intervals that hold it | tables |", "|---" * 7 + "|"]
+    for row in table.itertuples():
+        lines.append(
+            f"| {row.design} | {row.quantity} | {row.arm} | {row.N} | {row.gain:.4g} | {row.coverage:.1%} | {row.trials} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Every design, one after the other. The table is written after each."""
     parser = argparse.ArgumentParser("python -m benchmarks.coverage.arms", description=__doc__)
@@ -104,6 +122,7 @@ def main() -> None:
         rows += covered(design, args.trials, args.chosen)
         pd.DataFrame(rows).to_csv(OUT[args.chosen], index=False)
         print(pd.DataFrame(rows[-4:]).to_string(index=False), flush=True)
+    write_between(ROOT / "docs/coverage.md", MARKS[args.chosen], markdown(pd.DataFrame(rows)))
 
 
 if __name__ == "__main__":
