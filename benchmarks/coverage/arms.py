@@ -104,10 +104,13 @@ def covered(design: str, trials: int, chosen: bool) -> list[dict]:
 def markdown(table: pd.DataFrame) -> str:
     """The table of docs/coverage.md."""
     lines = ["| design | gain | arm | at N | truth | intervals that hold it | tables |", "|---" * 7 + "|"]
-    for row in table.itertuples():
-        lines.append(
-            f"| {row.design} | {row.quantity} | {row.arm} | {row.N} | {row.gain:.4g} | {row.coverage:.1%} | {row.trials} |"
-        )
+    for row in table.to_dict("records"):
+        shown = row | {
+            "N": f"{float(row['N']):.3g}",
+            "gain": f"{row['gain']:.4g}",
+            "coverage": f"{row['coverage']:.1%}",
+        }
+        lines.append("| " + " | ".join(str(value) for value in shown.values()) + " |")
     return "\n".join(lines)
 
 

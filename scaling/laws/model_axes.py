@@ -170,7 +170,7 @@ class _Routed(Law):
 
     @classmethod
     def rest_gradient(cls, N: Any, experts: Any, *fields: Any) -> Sequence[Any]:
-        law = cls(*fields)
+        law: Any = cls(*fields)
         n, most, one = np.log10(N), law.start * law.room, law.start / (1 - 1 / law.room)
         E, L = saturated(experts, law.start, most), cls.routed(N, experts, law)
         share = np.square(one / (experts - 1 + one))
