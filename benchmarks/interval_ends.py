@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -84,16 +85,25 @@ def cases(objectives: tuple[str, ...] = tuple(OBJECTIVES)) -> list[Case]:
     return [Case(*one) for one in known if set(REGISTRY[one[1]].axes) <= set(tables()[one[0]])]
 
 
-def asked(fit: scaling.Fit) -> Quantity:
+@dataclass(frozen=True)
+class Asked:
+    """Of a batch of laws: the loss at some points, and some fields."""
+
+    points: Quantity
+    names: tuple[str, ...]
+    finite: ClassVar = True  # as `PredictedLoss`
+
+    def __call__(self, law: scaling.Law) -> Array:
+        """The numbers, (B, points and names)."""
+        fields = np.stack([getattr(law, name) for name in self.names], axis=-1)
+        return np.concatenate([self.points(law), fields], axis=-1)
+
+
+def asked(fit: scaling.Fit) -> Asked:
     """The loss at three times the largest N and D, and the law's exponents."""
     far = {a: np.array([x.max() * (1 if a == "P" else 3)]) for a, x in fit.axes.items()}
-    points = at_points(far, fit.law.axes)
-    names = [name for name in fit.law.nonlinear if name not in (*fit.law.fixed, *fit.law.not_held)]
-
-    def quantity(law: scaling.Law) -> Array:
-        return np.concatenate([points(law), np.stack([getattr(law, n) for n in names], axis=-1)], axis=-1)
-
-    return quantity
+    names = (name for name in fit.law.nonlinear if name not in (*fit.law.fixed, *fit.law.not_held))
+    return Asked(at_points(far, fit.law.axes), tuple(names))
 
 
 class Extremes:

@@ -21,9 +21,9 @@ from scaling.optimise.certificate import (
     worst_direction,
 )
 from scaling.optimise.estimate import Estimate
-from scaling.optimise.kinks import arrived, equal_optima, lowest_nearby
+from scaling.optimise.kinks import arrived, equal_optima, kinked, lowest_nearby
 from scaling.optimise.problem import TINY, Problem
-from scaling.optimise.solver import Solution, explore, minimise, starts
+from scaling.optimise.solver import Solution, explore, minimise, newton, starts
 
 STARTS = 16
 QUICK = 30  # steps of a start
@@ -96,7 +96,7 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
     for steps in PATIENT:
         if agreement(small, rough) >= 2:
             break
-        rough = minimise(small, rough.theta, tolerance=ROUGH, iterations=steps, warm=True)
+        rough = minimise(small, _nearer(small, rough), tolerance=ROUGH, iterations=steps, warm=True)
     if not np.isfinite(rough.value).any():
         raise FitError(
             f"{problem.law.__name__} gives no finite loss {_nowhere(small, begin)} from any of {len(begin)} starts. "
@@ -107,7 +107,15 @@ def _search(problem: Problem, start: int) -> tuple[Solution, Solution, Array]:
     if small is not problem or not (rough.theta == best.theta).all() or not best.converged[0]:
         warm = len(problem.objective.smoother) < 2  # a narrow one is approached through all its widths again
         best = minimise(problem, best.theta, tolerance=exact, warm=warm)
+    if not best.converged[0]:
+        best = minimise(problem, _nearer(problem, best), tolerance=exact, warm=True)
     return rough, best, begin[0]
+
+
+def _nearer(problem: Problem, ends: Solution) -> Array:
+    """θ (B, p) of ends that have not arrived, after Newton steps where the objective is smooth there."""
+    lowest = ends.theta[[int(np.argmin(np.where(np.isnan(ends.value), np.inf, ends.value)))]]
+    return ends.theta if kinked(problem, lowest) else newton(problem, ends.theta)
 
 
 def _gathered(problem: Problem, begin: Array) -> Array:

@@ -26,6 +26,9 @@ FAR, CLOSE, NEAR = 1e-3, 1e-5, 1e-7
 MET = 0.1  # of a coordinate: starts that are further apart have not met
 PROMISED = 0.05  # of the slope along a step: a parabola falls by half of it, what falls by that, to this, is like one
 ROUNDING = 1e-13  # relative rise of an objective that is no rise: residuals are small differences
+TURNS = 20  # Newton steps at most
+SHORTER = 0.25 ** np.arange(6)  # shares of a Newton step that are tried
+NUDGE = 1e-5  # of a coordinate: the step of the differences of gradients
 Constraint = Callable[[Array, Any], tuple[Array, Array]]  # θ (B, p), rows -> pull (B,), its gradient (B, p)
 
 
@@ -224,6 +227,43 @@ def explore(problem: Problem, begin: Array, tolerance: float, exact: float, iter
         exact if alone else tolerance, iterations, projected, CLOSE if alone else FAR
     )
     return replace(found, theta=problem.snapped(found.theta)).part(place)
+
+
+def newton(problem: Problem, theta: Array) -> Array:
+    """Ends θ (B, p) after Newton steps with the whole Hessian, for a smooth objective.
+
+    Where residuals are large and the law bends, the Gauss-Newton matrix is far from the Hessian: its steps overshoot
+    and crawl, or shrink to nothing under their damping.
+    """
+    with np.errstate(all="ignore"):  # as in `minimise`
+        value = problem.value(theta)
+        for _ in range(TURNS):
+            tried = theta + SHORTER[:, None, None] * _newton_step(problem, theta)
+            tried = np.clip(tried, problem.lower, problem.upper)
+            values = problem.value(tried.reshape(-1, theta.shape[1])).reshape(tried.shape[:2])
+            best = np.argmin(np.where(np.isnan(values), np.inf, values), axis=0)
+            rows = np.arange(len(theta))
+            lower = values[best, rows] < value
+            if not lower.any():
+                break
+            theta, value = _taken(lower, (tried[best, rows], values[best, rows]), (theta, value))
+    return theta
+
+
+def _newton_step(problem: Problem, theta: Array) -> Array:
+    """Where the parabola of the Hessian, made convex, has its minimum: from θ (B, p), by differences of gradients."""
+    B, p = theta.shape
+    nudge = NUDGE * np.maximum(np.abs(theta), 1e-3)[:, None] * np.eye(p)  # (B, p, p)
+    around = np.concatenate([theta[:, None] + nudge, theta[:, None] - nudge], axis=1)
+    up, down = np.split(problem.normal(around.reshape(-1, p))[1].reshape(B, 2 * p, p), 2, axis=1)
+    _, g, _, D, _ = problem.normal(theta)
+    held = (theta <= problem.lower) & (g > 0) | (theta >= problem.upper) & (g < 0)
+    unit = np.where(held, 0.0, 1 / np.sqrt(np.maximum(D, TINY)))
+    H = unit[:, :, None] * (up - down) / (2 * nudge.sum(1))[:, :, None] * unit[:, None]
+    size, axes = np.linalg.eigh(np.nan_to_num(H + H.swapaxes(1, 2)) / 2)
+    size = np.maximum(np.abs(size), 1e-6 * np.abs(size).max(-1, keepdims=True) + TINY)
+    along = np.matmul(axes.swapaxes(1, 2), (g * unit)[..., None]) / size[..., None]
+    return -np.matmul(axes, along)[..., 0] * unit
 
 
 def _met(problem: Problem, ends: Solution, best: int, close: float) -> Any:

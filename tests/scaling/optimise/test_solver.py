@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import scaling
+from benchmarks import interval_ends
 from scaling import ChinchillaLaw, ParallelLaw, Status
 from scaling.laws import law_of
 from scaling.optimise.problem import Problem
-from scaling.optimise.solver import Solution, _eased, _met, explore, minimise, starts
+from scaling.optimise.solver import Solution, _eased, _met, explore, minimise, newton, starts
 from tests.scaling.twenty_runs import N, P, runs
 
 
@@ -67,3 +68,24 @@ def test_damping_falls_faster_after_a_step_that_fell_as_a_parabola_does() -> Non
     slope, fall = np.array([2.0, 2.0, 2.0, 0.0]), np.array([1.0, 1.05, 1.4, 0.0])
     with np.errstate(invalid="ignore"):
         assert _eased(fall, slope).tolist() == [1e-3, 1e-3, 0.1, 0.1]
+
+
+@pytest.mark.parametrize("objective", [scaling.LeastSquares(), scaling.LeastSquares(log=True)])
+def test_large_residuals_do_not_keep_the_search_from_arriving(objective):
+    table = interval_ends.tables()["gemstones_lr_ablation_hot_sampled_like_chinchilla"]
+    fit = scaling.fit(scaling.DenseLaw, table[table.N.quantile(0.7) >= table.N], objective, groups=False)
+    assert fit.status == Status.CONVERGED
+    polished = newton(fit.problem, fit.theta[None] * 1.01)
+    assert fit.problem.value(polished)[0] == pytest.approx(fit.objective_value, rel=1e-13)
+    assert polished[0] == pytest.approx(fit.theta, rel=1e-6)
+
+
+def test_newton_steps_hold_to_bounds_and_to_points_without_a_loss():
+    P_one = np.ones(6)
+    N = np.geomspace(1e8, 1e10, 6)
+    problem = Problem(ParallelLaw, (N, P_one), 1.5 + 3e7**0.2 / N**0.2, P_one, scaling.LeastSquares())
+    begin = np.array([[0.0, 3.0, 0.1, 0.3], [np.nan, 1.0, 0.2, 0.3]])
+    ends = newton(problem, begin)
+    assert problem.value(ends)[0] < problem.value(begin)[0]
+    assert ((ends[0] >= problem.lower) & (ends[0] <= problem.upper)).all()
+    assert np.isnan(ends[1, 0])
