@@ -263,7 +263,7 @@ def _newton_step(problem: Problem, theta: Array) -> Array:
     size, axes = np.linalg.eigh(np.nan_to_num(H + H.swapaxes(1, 2)) / 2)
     size = np.maximum(np.abs(size), 1e-6 * np.abs(size).max(-1, keepdims=True) + TINY)
     along = np.matmul(axes.swapaxes(1, 2), (g * unit)[..., None]) / size[..., None]
-    return -np.matmul(axes, along)[..., 0] * unit
+    return np.asarray(-np.matmul(axes, along)[..., 0] * unit)
 
 
 def _met(problem: Problem, ends: Solution, best: int, close: float) -> Any:
