@@ -232,8 +232,8 @@ def explore(problem: Problem, begin: Array, tolerance: float, exact: float, iter
 def newton(problem: Problem, theta: Array) -> Array:
     """Ends θ (B, p) after Newton steps with the whole Hessian, for a smooth objective.
 
-    Where residuals are large and the law bends, the Gauss-Newton matrix is far from the Hessian: its steps overshoot
-    and crawl, or shrink to nothing under their damping.
+    Where residuals are large and the law bends, the Gauss-Newton matrix is far from the Hessian: its steps overshoot,
+    or become very short under their damping.
     """
     with np.errstate(all="ignore"):  # as in `minimise`
         value = problem.value(theta)
