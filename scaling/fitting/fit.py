@@ -86,8 +86,10 @@ def fit(
     )
     if not isinstance(start, int) or start < 1:
         raise ValueError(f"start={shown(start)}: give a whole number of starting points, at least 1")
-    y = data.pop("loss")
     w = column(table, weights, keep, "weights", zero=True)
+    if not w.all():
+        data, excluded, keep, w = _weighing(data, excluded, keep, w)
+    y = data.pop("loss")
     labels, how = labels_of(table, groups, keep)
     known = groups if labels is None else labels
     reading = _told(_of_law(reading_of(table), law), None if weights is None else w, known)
@@ -105,6 +107,15 @@ def fit(
 def _rows(plain: dict[str, Array], law: LawForm) -> tuple[dict[str, Array], int, Any]:
     """What `arrays` and `usable` return for columns that need no reading: they are checked, and no row is left out."""
     return {name: plain[name] for name in (*law.axes, "loss")}, 0, np.ones(plain["loss"].size, bool)
+
+
+def _weighing(
+    data: dict[str, Array], excluded: int, keep: Any, w: Array
+) -> tuple[dict[str, Array], int, Any, Array]:
+    """The rows without those of weight zero, which are left out as unusable ones are."""
+    used, kept = w > 0, np.array(keep)
+    kept[kept] = used
+    return {name: x[used] for name, x in data.items()}, excluded + int((~used).sum()), kept, w[used]
 
 
 def _of_law(reading: Reading, law: LawForm) -> Reading:

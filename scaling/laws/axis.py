@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ class Axis:
 class Levels(Axis):
     """An axis of categories, such as optimisers or precisions: each of its `names` is one.
 
-    As an array a category is a number: its own where every name is one (bits: 4, 8, 16), else its place, from 1.
+    As an array a category is a number: its own where its name is one (bits: 4, 8, 16). The other names follow, above
+    every such number, in steps of 1. So a number that is the name of a category never means another one.
     """
 
     names: tuple[str, ...]
@@ -71,10 +73,9 @@ class Levels(Axis):
     @property
     def codes(self) -> Array:
         """The number of each category, (K,)."""
-        try:
-            return np.array([float(name) for name in self.names])
-        except ValueError:
-            return np.arange(1.0, len(self.names) + 1)
+        own = [_number(name) for name in self.names]
+        above = count(np.floor(max((one for one in own if one is not None), default=0.0)) + 1)
+        return np.array([next(above) if one is None else one for one in own])
 
     def read(self, given: Any) -> Array:
         """Numbers of the `given` categories, names or numbers. Raises ValueError for an unknown name."""
@@ -96,6 +97,14 @@ class Levels(Axis):
         """The names of numbers (n,)."""
         known = dict(zip(self.codes.tolist(), self.names, strict=True))
         return [known[float(one)] for one in np.ravel(values)]
+
+
+def _number(name: str) -> float | None:
+    """The number that a category's name is, if it is a finite one."""
+    try:
+        return float(name) if np.isfinite(float(name)) else None
+    except ValueError:
+        return None
 
 
 def level_name(value: Any) -> str:

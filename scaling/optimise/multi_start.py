@@ -162,7 +162,7 @@ def _certified(problem: Problem, start: int, excluded: int, groups: Any) -> Esti
 
 def agreement(problem: Problem, ends: Solution, best: float = np.inf) -> int:
     """Starts that ended at the best objective, their own or one found since."""
-    lowest = min(best, float(ends.value.min()))
+    lowest = min(best, float(np.nanmin(ends.value, initial=np.inf)))
     return int((ends.value <= lowest * (1 + AGREE) + problem.rounding).sum())
 
 

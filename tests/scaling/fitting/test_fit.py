@@ -86,6 +86,9 @@ def test_residuals_stand_on_the_index_of_the_table(pile):
     assert list(fit.residuals.index) == list(np.delete(table.index, [3, 5]))
     expected = table["loss"] - fit.law.predict(N=table["N"], P=table["P"])
     np.testing.assert_allclose(fit.residuals, expected[fit.residuals.index], rtol=1e-9)
+    without = scaling.fit("parallel", table.drop(index=table.index[[3, 5]]))
+    assert list(fit.runs["size"]) == list(without.runs["size"])
+    assert str(scaling.verdict(fit)) == str(scaling.verdict(without))
 
 
 def test_an_empty_group_label_is_named(pile):

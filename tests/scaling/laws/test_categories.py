@@ -55,3 +55,16 @@ def test_numeric_categories_are_their_own_numbers():
     fit = scaling.fit(Arms(DenseLaw, "bits", own=("A",)), bits)
     assert fit.law.predict(N=1e8, bits=4) > fit.law.predict(N=1e8, bits=16)
     assert list(fit.form.arms) == ["4", "8", "16"]
+
+
+def test_a_number_that_names_a_category_means_no_other():
+    rule = Levels(names=("16", "4", "bf16", "int4"))
+    assert list(rule.codes) == [16, 4, 17, 18]
+    assert rule.labels(rule.read([4, 16])) == rule.labels(rule.read(["4", "16"])) == ["4", "16"]
+    with pytest.raises(ValueError, match="bf16"):
+        scaling.laws.axis.clean_axes(("precision",), {"precision": 1}, {"precision": rule})
+    names = {"bf16": "bf16", "fp8": "8", "int4": "4"}
+    mixed = precisions().assign(precision=lambda t: t.precision.map(names))
+    fit = scaling.fit(Arms(DenseLaw, "precision", own=("A",)), mixed)
+    for name in ("4", "8"):
+        assert fit.law.predict(N=1e8, precision=int(name)) == fit.law.predict(N=1e8, precision=name)

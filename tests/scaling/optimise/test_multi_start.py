@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import scaling
 from scaling import DenseLaw, Law, LeastSquares, ParallelLaw, Status
+from scaling.optimise.multi_start import agreement
 from tests.scaling.twenty_runs import runs
 
 
@@ -28,6 +30,13 @@ def test_a_second_algorithm_that_stops_elsewhere_confirms_nothing(losses: pd.Dat
     notes = " ".join(fit.certificate.notes)
     assert bool(re.search(r"[+-]\d.*%", notes)) == (abs(fit.certificate.second_gap) > 1e-3)
     assert abs(fit.certificate.second_gap) > 1e-3
+
+
+@pytest.mark.parametrize(("values", "agreeing"), [([1.0, 2.0, np.nan], 1), ([np.nan, np.nan], 0)])
+def test_a_start_that_ends_nowhere_makes_no_others_agree(values: list[float], agreeing: int) -> None:
+    ends: Any = SimpleNamespace(value=np.array(values))
+    problem: Any = SimpleNamespace(rounding=0.0)
+    assert agreement(problem, ends) == agreeing
 
 
 def test_a_law_with_one_start_is_fitted() -> None:
