@@ -1,6 +1,8 @@
-"""Refresh the output that a text quotes: every ```console block that begins with `$ parscale ...` is run again.
+"""Refresh what a text quotes: every ```console block that begins with `$ parscale ...` is run again, every table is read again.
 
-python -m benchmarks.refresh_quotes docs/first-experiment.md
+    python -m benchmarks.refresh_quotes docs/first-experiment.md docs/second-experiment.md
+
+A table stands between `<!-- table FILE.csv: COLUMN, COLUMN -->` (`*` for all columns) and `<!-- end of table -->`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
+from analysis.output.formatted_tables import markdown
 from scaling.data.atomic_files import replacing
 
 BLOCK = re.compile(r"(```console\n\$ parscale )(.+)\n(?:.*\n)*?(```)")
@@ -26,6 +31,19 @@ def quoted(text: str, run: Callable[[list[str]], str]) -> str:
     return BLOCK.sub(now, text)
 
 
+TABLE = re.compile(r"(<!-- table (\S+\.csv): (.+) -->\n)(?:.*\n)*?(<!-- end of table -->)")
+
+
+def with_tables(text: str) -> str:
+    """The text with the named columns of each table as its file has them now."""
+
+    def now(mark: re.Match[str]) -> str:
+        table = pd.read_csv(mark[2], comment="#")
+        return f"{mark[1]}{markdown(table if mark[3] == '*' else table[mark[3].split(', ')])}{mark[4]}"
+
+    return TABLE.sub(now, text)
+
+
 def parscale(words: list[str]) -> str:
     """What a command prints. If it fails, this program ends."""
     print("parscale", *words, flush=True)
@@ -38,7 +56,7 @@ def parscale(words: list[str]) -> str:
 def main(names: list[str]) -> None:
     """Refresh each file."""
     for path in map(Path, names):
-        text = quoted(path.read_text(encoding="utf-8"), parscale)
+        text = with_tables(quoted(path.read_text(encoding="utf-8"), parscale))
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
 

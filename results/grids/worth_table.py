@@ -2,11 +2,12 @@
 
     python -m results.grids.worth_table results/sweeps/worth
 
-Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes worth, worth_contrasts,
-worth_budgets, worth_scores and worth_accuracy (CSV, Markdown, LaTeX) into --out, results/tables: for each task the worth of a
-doubling by pairs and by one law, the pairs that results/LOG.md's questions ask for, which arm pays under which budget, with its
-figure, how the registered forecasts did (results/forecasts/worth), and what losses say of accuracy. The runs as arms go to
-arms.csv beside runs.parquet, a line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
+Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes these tables (CSV, Markdown,
+LaTeX) into --out, results/tables: worth (of a doubling, by pairs and by one law), worth_contrasts (pairs of arms), worth_budgets
+(which arm pays under which budget, with its figure), worth_scores (of the registered forecasts, results/forecasts/worth),
+worth_accuracy (exact match from the loss), worth_levels (exact match, bits of facts stored), worth_learnt (tokens until sums are
+learnt) and worth_answers (the questions of results/LOG.md by its rules). The runs as arms go to arms.csv beside runs.parquet, a
+line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from analysis.output.figure_style import save_figure
 from analysis.output.formatted_tables import write_tables
 from analysis.sweep.arm_worth import BASE, contrast, pays, with_costs, worth_by_law, worth_by_pairs
 from results.grids.worth import ARMS, BETWEEN, MEMORY, RATES, REASONING, SEEDS, SIZES, STREAMS
+from results.grids.worth_answers import answers_table, learnt_table
 from scaling.accuracy import AccuracyFit
 from scaling.forecasting.forecast_result import Forecast
+from sweeps.corpora.tasks.facts import Facts
 
 FORECASTS = Path("results/forecasts/worth")  # `python -m results.grids.worth_stages` registers them
 TASKS = {MEMORY: "memory", REASONING: "reasoning"}
@@ -178,6 +181,24 @@ def accuracy_table(runs: pd.DataFrame, forecasts: Path = FORECASTS) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
+def level_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Means over random seeds of each arm at each size, in order of N: exact match, and the bits of facts stored a parameter."""
+    order = runs.groupby("size")["backbone_N"].first().sort_values().index
+    facts = runs[runs["task"] == TASKS[MEMORY]]
+    stored = [Facts((2000,)).bits(loss) for loss in facts["loss"]]
+    parts = {
+        "exact match": (runs, runs["exact_match"]),
+        "bits a parameter": (facts, stored / facts["parameters"]),
+    }
+    tables = [
+        rows.assign(value=value, what=what).pivot_table(
+            index=["task", "what", "arm"], columns="size", values="value"
+        )
+        for what, (rows, value) in parts.items()
+    ]
+    return pd.concat(tables)[[*order]].reset_index().rename_axis(columns=None)
+
+
 def _through(sigmoid: AccuracyFit, file: Path, n: float) -> dict[str, float]:
     """Accuracy at a registered forecast of the loss at N = `n`, and at the ends of its interval."""
     if not file.exists():
@@ -201,12 +222,16 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
     runs = served(runs, Path(sweep) / "latency.csv")
     runs.reindex(columns=ARMS_COLUMNS).to_csv(Path(sweep) / "arms.csv", index=False, lineterminator="\n")
     made = {"command": f"python -m results.grids.worth_table {sweep}", "data": f"{sweep}/runs.parquet"}
+    worth, scores = worth_table(runs), score_table(runs)
     tables = {
-        "worth": worth_table(runs),
+        "worth": worth,
         "worth_contrasts": contrast_table(whole_sizes(named_arms(runs_at_once(Path(sweep))))),
         "worth_budgets": budget_table(runs),
-        "worth_scores": score_table(runs),
+        "worth_scores": scores,
         "worth_accuracy": accuracy_table(runs),
+        "worth_levels": level_table(runs),
+        "worth_learnt": learnt_table(runs, pd.read_parquet(Path(sweep) / "curves.parquet")),
+        "worth_answers": answers_table(worth, runs, scores),
     }
     captions = (
         "Worth of one doubling, in parameters at P = r = 1",
@@ -214,6 +239,9 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
         "Times its budget that the plain model would need for an arm's loss",
         "Registered forecasts and the runs made since: runs inside, and the half-widths that the farthest needs",
         "Exact match, from the loss: a sigmoid of the two small sizes at the runs' losses and at the registered forecasts",
+        "Mean exact match, and bits of facts stored a parameter, of each arm at each size",
+        "Tokens until sums are learnt, in units of the plain model's",
+        "The questions, by the rules written before",
     )
     for (name, table), caption in zip(tables.items(), captions, strict=True):
         write_tables(table, Path(out) / name, caption=caption, **made)

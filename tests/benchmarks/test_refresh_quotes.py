@@ -1,6 +1,10 @@
 """Quoted commands of a text are rerun. Everything else stays as it is."""
 
-from benchmarks.refresh_quotes import quoted
+from pathlib import Path
+
+import pytest
+
+from benchmarks.refresh_quotes import quoted, with_tables
 
 TEXT = """before
 
@@ -36,3 +40,17 @@ def test_the_output_of_each_quoted_command_is_made_anew() -> None:
     assert once.startswith("before")
     assert once.endswith("after\n")
     assert quoted(once, run) == once
+
+
+def test_each_table_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sizes.csv").write_text("# made by hand\nsize,N,loss\nsmall,1000,2.5\nlarge,20000,1.25\n")
+    monkeypatch.chdir(tmp_path)
+    text = "before\n\n<!-- table sizes.csv: size, loss -->\nold\n<!-- end of table -->\n\nafter\n"
+    once = with_tables(text)
+    assert [line for line in once.splitlines() if line.startswith("|")] == [
+        "| size | loss |", "| --- | ---: |", "| small | 2.5 |", "| large | 1.25 |",
+    ]  # fmt: skip
+    assert "old" not in once
+    assert once.startswith("before")
+    assert once.endswith("after\n")
+    assert with_tables(once) == once

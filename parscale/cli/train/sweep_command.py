@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "sweep paper --dry-run",
     "sweep demo --streams 1,2 --out results/sweeps/two",
-    "sweep demo --sizes 64x2 --search lr=1e-3..1e-1 --out results/sweeps/rates",
+    "sweep demo --sizes 64x2 --search lr=1e-3..1e-1 --out results/sweeps/my-rates",
     "sweep demo --sizes 64x2 --search lr=1e-3..1e-1 --stop-losers",
 )
 SLOW = "bf16: this CPU has no instructions for bfloat16, products take 5 to 100 times float32's time"
