@@ -114,7 +114,7 @@ class Fit(Estimate):
 
         Returns:
             A DataFrame with one row per value: the other free parameters, status, rmse (nats per token) and delta_aicc
-            (against this fit, with the same count of parameters).
+            (against this fit, with the same count of parameters, so that it is 0 at the estimate).
 
         Raises:
             ValueError: for a parameter that the law does not have, and for a value outside its range.
@@ -129,7 +129,7 @@ class Fit(Estimate):
             one = Fit.of(solve(held, groups=self.groups))
             others = {n: float(getattr(one.law, n)) for n in self.form.free() if n != name}
             rows.append({name: value, **others, "status": str(one.status), "rmse": one.rmse,
-                         "delta_aicc": one.aicc - self.aicc})  # fmt: skip
+                         "delta_aicc": one._deviance - self._deviance})  # fmt: skip
         return pd.DataFrame(rows).set_index(name)
 
     # ---- predictions ------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def undetermined(problem: Problem, law: Law) -> tuple[str, ...]:
 
 def ignored(problem: Problem, law: Law) -> tuple[str, ...]:
     """Free fields that a law's formula does not use: they change no prediction, at the runs or at twice their axes."""
-    amounts = set(law.axes) - set(categories_of(law))
+    amounts = amounts_of(law)
     runs = dict(zip(law.axes, problem.x, strict=True))
     far = {axis: 2 * x if axis in amounts else x for axis, x in runs.items()}
     one = law.kind(
@@ -91,11 +91,21 @@ def ignored(problem: Problem, law: Law) -> tuple[str, ...]:
     return tuple(name for name in problem.law.free() if not slope[law.names().index(name)] > 0)
 
 
+def amounts_of(law: Law) -> tuple[str, ...]:
+    """The axes of a law that are no categories: their values have an order and distances."""
+    categories = categories_of(law)
+    return tuple(axis for axis in law.axes if axis not in categories)
+
+
+def _middle(x: Array) -> Array:
+    """The middle of an axis, (1,), on logarithms where all values are positive. Never 0, so that it can be doubled."""
+    return np.array([np.exp(np.log(x).mean()) if x.min() > 0 else x.mean() or 1.0])
+
+
 def _acts_along(problem: Problem, law: Law, name: str) -> set[str]:
     """Axes along which a field's effect on the loss changes. A term that is 0 counts as if it were not."""
-    axes = {a: np.array([np.exp(np.log(x).mean())]) for a, x in zip(law.axes, problem.x, strict=True)}
-    amounts = [axis for axis in law.axes if axis not in categories_of(law)]
-    axes |= {axis: problem.x[i][:1] for i, axis in enumerate(law.axes) if axis not in amounts}
+    runs, amounts = dict(zip(law.axes, problem.x, strict=True)), amounts_of(law)
+    axes = {axis: _middle(x) if axis in amounts else x[:1] for axis, x in runs.items()}
     values = {n: getattr(law, n) or 0.5 for n in law.names()}
     one, place = law.kind(**values), law.names().index(name)
     here = one.gradient(**axes)[0, place]
@@ -138,11 +148,26 @@ def _unmoved(problem: Problem, law: Law, slope: Array) -> Any:
 
 
 def _in_plane(problem: Problem, law: Law, points: dict[str, Array]) -> Any:
-    """Which points (K,) lie in the plane that the runs' axes span on logarithms, at any distance."""
-    runs = np.log(np.stack(problem.x))
-    asked = np.log(np.stack([points[a] for a in law.axes])) - runs.mean(1, keepdims=True)
-    runs = runs - runs.mean(1, keepdims=True)
-    values, vectors = np.linalg.eigh(runs @ runs.T)
+    """Which points (K,) lie in the plane that the runs' axes span on logarithms, at any distance.
+
+    An axis with runs at 0 or below is taken linearly, in its range. Categories span nothing.
+    """
+    runs = dict(zip(law.axes, problem.x, strict=True))
+    pairs = [_about_middle(runs[axis], points[axis]) for axis in amounts_of(law)]
+    if not pairs:
+        return np.ones(np.size(points[law.axes[0]]), bool)
+    inside, asked = (np.stack(side) for side in zip(*pairs, strict=True))
+    values, vectors = np.linalg.eigh(inside @ inside.T)
     flat = vectors[:, values <= (1 - TIED) * max(values.max(), TINY)]
     off = np.sqrt(np.square(flat.T @ asked).sum(0))
-    return off <= np.maximum(ALONG, 2 * np.sqrt(np.maximum(values.min(), 0) / runs.shape[1]))
+    return off <= np.maximum(ALONG, 2 * np.sqrt(np.maximum(values.min(), 0) / inside.shape[1]))
+
+
+def _about_middle(runs: Array, points: Array) -> tuple[Array, Array]:
+    """Runs (n,) and points (K,) of an axis from the runs' mean: on logarithms, or in ranges with runs at 0 or below."""
+    if runs.min() > 0:
+        runs, points = np.log(runs), np.log(np.maximum(points, TINY))
+    else:
+        width = float(np.ptp(runs)) or 1.0
+        runs, points = runs / width, points / width
+    return runs - runs.mean(), points - runs.mean()

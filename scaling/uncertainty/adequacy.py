@@ -14,6 +14,7 @@ from scaling.data.levels import levels_along
 from scaling.data.units import p_text
 from scaling.laws.base import Array
 from scaling.optimise.estimate import Estimate, must_be_fit
+from scaling.optimise.identifiability import amounts_of
 from scaling.optimise.solver import minimise
 from scaling.result_table import ResultTable
 from scaling.uncertainty.interval_methods import spread_batch
@@ -101,8 +102,10 @@ def structure_test(fit: Estimate) -> float:
 
     It asks what the fitted form, with all its freedom, still misses. Noise that changes along an axis makes
     the F test reject too often (docs/coverage.md). What it finds at 5% must also be significant in a wild bootstrap.
+    Categories have no curve. An axis with runs at 0 or below is taken linearly.
     """
-    logs = [np.log(x) for x in fit.problem.x if np.unique(x).size > 2]
+    amounts = [fit.axes[axis] for axis in amounts_of(fit.law)]
+    logs = [np.log(x) if x.min() > 0 else x for x in amounts if np.unique(x).size > 2]
     logs = [(v - v.mean()) / v.std() for v in logs]
     extra = [v * v for v in logs] + [a * b for i, a in enumerate(logs) for b in logs[i + 1 :]]
     return _beyond(fit, np.stack(extra, axis=1), wild=True) if extra else float("nan")

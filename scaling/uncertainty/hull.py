@@ -10,17 +10,21 @@ from scaling.laws.base import Array
 from scaling.optimise.problem import TINY
 
 HULL = 1e-6  # of the runs' range: a point this near to their hull is in it
+ROUNDING = 1e-12  # of an axis' largest value: runs that differ by less have one value
 
 
 def hull_sides(runs: Array) -> Array:
     """The sides of the hull of runs (d, n) as (S, d + 1): x lies in it where sides[:, :-1] @ x + sides[:, -1] <= HULL.
 
-    Lengths are in ranges of the runs. Of runs in a plane or on a line, what leaves that plane is outside too.
+    Lengths are in ranges of the runs, of an axis at one value in its own unit. Of runs in a plane or on a line,
+    what leaves that plane is outside too.
     """
     from scipy.spatial import ConvexHull
 
-    middle = runs.mean(1, keepdims=True)
-    width = np.maximum(np.ptp(runs, axis=1, keepdims=True), TINY)
+    width = np.ptp(runs, axis=1, keepdims=True)
+    constant = width <= ROUNDING * np.abs(runs).max(1, keepdims=True)
+    width = np.where(constant, 1.0, width)
+    middle = np.where(constant, runs[:, :1], runs.mean(1, keepdims=True))  # a mean is off by its rounding
     scaled = (runs - middle) / width
     spread, directions = (x[..., ::-1] for x in np.linalg.eigh(scaled @ scaled.T))
     flat = np.count_nonzero(spread > HULL**2 * max(spread.max(), TINY))

@@ -25,6 +25,14 @@ def test_each_row_is_the_fit_with_the_value_held(one):
     assert (found.rmse >= one.rmse * (1 - 1e-9)).all()
 
 
+def test_aicc_is_compared_with_the_same_count_of_parameters(one):
+    """Six rows, where one parameter fewer lowers AICc by 30."""
+    found = one.sensitivity("E", [float(one.law.E), 0.9 * one.law.E])
+    assert found.delta_aicc.iloc[0] == pytest.approx(0, abs=1e-4)
+    assert found.delta_aicc.iloc[1] == pytest.approx(12 * np.log(found.rmse.iloc[1] / one.rmse))
+    assert found.delta_aicc.iloc[1] > 0
+
+
 def test_wrong_names_and_values_are_refused(one):
     with pytest.raises(ValueError, match="'gamma'"):
         one.sensitivity("gamma", [1.0])

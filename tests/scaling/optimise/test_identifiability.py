@@ -2,12 +2,15 @@
 
 import itertools
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 
 import scaling
-from scaling import ChinchillaLaw, ParallelDataLaw, Status
+from scaling import Axis, ChinchillaLaw, Law, ParallelDataLaw, Range, Status
 from scaling.optimise.identifiability import tied_axes
 
 SQUARES = scaling.LeastSquares()
@@ -107,6 +110,71 @@ def test_many_rows_take_no_matrix_of_rows_by_rows() -> None:
     fit = scaling.fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss}, scaling.LeastSquares())
     assert fit.status == Status.FLAT
     assert set(fit.undetermined) == {"E", "B", "beta"}
+
+
+def two_arms(codes: Sequence[Any]) -> scaling.Fit:
+    """Arms with an A each, at one D."""
+    N, arm, D = np.tile(np.geomspace(1e8, 1e10, 6), 2), np.repeat([0, 1], 6), np.full(12, 1e10)
+    loss = 1.69 + np.where(arm, 430.0, 406.0) / N**0.34 + 410 / D**0.28
+    loss = loss * np.exp(2e-3 * np.random.default_rng(3).standard_normal(12))
+    table = {"N": N, "D": D, "prefix": [codes[one] for one in arm], "loss": loss}
+    return scaling.fit(scaling.Arms("chinchilla", "prefix", own=("A",)), table, SQUARES)
+
+
+def test_a_category_of_number_0_is_predicted_as_any_other() -> None:
+    told = []
+    for codes in ((0, 1), (1, 2), ("no", "yes")):
+        fit = two_arms(codes)
+        assert fit.status == Status.FLAT
+        assert fit.undetermined == ("E", "B", "beta")
+        points = fit.predict(N=2e9, D=[1e10, 1e10, 1e11], prefix=[codes[0], codes[1], codes[1]])
+        told.append(points[["loss", "lower", "upper"]].to_numpy())
+    assert np.isfinite(told[0]).all(axis=1).tolist() == [True, True, False]
+    np.testing.assert_allclose(told[1], told[0], rtol=1e-6)
+    np.testing.assert_allclose(told[2], told[0], rtol=1e-6)
+
+
+@dataclass(frozen=True)
+class TunedLaw(Law):
+    """A power law of N and one of D that has a value at D = 0."""
+
+    E: float
+    A: float
+    B: float
+    alpha: float
+    beta: float
+
+    axes = ("N", "D")
+    axis_rules = {"D": Axis(reached=True)}  # noqa: RUF012
+    nonlinear = {"alpha": Range(0.1, 0.8, 6), "beta": Range(0.1, 0.8, 6)}  # noqa: RUF012
+
+    @staticmethod
+    def terms(N: Any, D: Any, alpha: Any, beta: Any) -> Sequence[Any]:
+        return 1.0, (N / 1e8) ** -alpha, (1 + D / 1e8) ** -beta
+
+
+def tuned(N: Any, D: Any) -> scaling.Fit:
+    law = TunedLaw(E=1.7, A=0.9, B=0.4, alpha=0.34, beta=0.28)
+    loss = law.predict(N=N, D=D) * np.exp(2e-3 * np.random.default_rng(2).standard_normal(N.size))
+    return scaling.fit(TunedLaw, {"N": N, "D": D, "loss": loss}, SQUARES)
+
+
+def test_two_budgets_of_which_one_is_0_are_told() -> None:
+    N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e10, 6), [0.0, 1e10]))
+    fit = tuned(N, D)
+    assert fit.undetermined == ("E", "B", "beta")
+    points = fit.predict(N=3e9, D=[0.0, 1e10, 1e9])
+    assert points.lower.notna().tolist() == [True, True, False]
+
+
+def test_a_ladder_that_begins_at_0_tells_the_ladder() -> None:
+    """D grows by as much as N is multiplied, so the two are one curve although D has no logarithm."""
+    t = np.arange(12.0)
+    fit = tuned(1e8 * 1.5**t, 1e9 * t)
+    assert tied_axes(fit.problem, fit.law) == ("N", "D")
+    assert fit.undetermined == ("A", "B", "alpha", "beta")
+    points = fit.predict(N=1e8 * 1.5 ** np.array([0, 5.5, 14, 5.5]), D=1e9 * np.array([0, 5.5, 14, 8]))
+    assert points.lower.notna().tolist() == [True, True, True, False]
 
 
 rng = np.random.default_rng(0)

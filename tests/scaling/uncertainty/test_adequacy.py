@@ -10,6 +10,7 @@ import pytest
 import scaling
 from benchmarks.coverage.shared_offsets import designs
 from scaling import ParallelLaw
+from scaling.laws.data_axes import FineTuningLaw
 from scaling.optimise.solver import minimise
 from scaling.uncertainty.adequacy import size_test, streams_in_doubt, structure_test
 from tests.scaling.isoflop_runs import CHINCHILLA
@@ -69,6 +70,36 @@ def test_a_term_that_the_law_already_has_is_no_structure() -> None:
             scaling.fit(scaling.DenseLaw, {"N": size, "loss": loss}, scaling.LeastSquares())
         ).structure_p
     )
+
+
+def test_an_axis_with_runs_at_zero_is_tested() -> None:
+    examples = np.repeat([0, 100, 300, 1000, 3000, 1e4, 3e4, 1e5], 2)
+    law = FineTuningLaw(E=1.2, B=80.0, D_l=60.0, beta=0.5)
+    noise = 2e-3 * np.random.default_rng(1).standard_normal(16)
+    bent = 0.05 * np.exp(-((np.log10(examples + 30) - 4.5) ** 2) / 0.3)
+    for off, found in ((0.0, False), (bent, True)):
+        table = {"D": examples, "loss": law.predict(D=examples) + off + noise}
+        told = scaling.adequacy(scaling.fit(type(law), table, scaling.LeastSquares()))
+        assert (told.structure_p < 0.05) == found
+        assert "Too few" not in told.verdict
+
+
+def test_names_of_arms_are_no_curve() -> None:
+    """The same runs under other names, and so in another order of the arms."""
+    arm, factor = np.repeat(["a", "b", "c"], 15), np.repeat([1.0, 1.05, 0.95], 15)
+    size, tokens = (
+        np.tile(v.ravel(), 3) for v in np.meshgrid(np.geomspace(1e8, 1e10, 5), [1e10, 3e10, 1e11])
+    )
+    noise = np.exp(2e-3 * np.random.default_rng(5).standard_normal(45))
+    loss = CHINCHILLA.predict(N=size / factor, D=tokens) * noise
+    found = []
+    for names in ("abc", "bca", (0, 1, 2)):
+        named = [dict(zip("abc", names, strict=True))[one] for one in arm]
+        table = pd.DataFrame({"N": size, "D": tokens, "arm": named, "loss": loss})
+        fit = scaling.fit(scaling.Arms("chinchilla", "arm", own=("A",)), table, scaling.LeastSquares())
+        found.append(structure_test(fit))
+    assert 0 < found[0] < 1
+    assert found == pytest.approx([found[0]] * 3, rel=1e-4)
 
 
 @pytest.mark.slow
