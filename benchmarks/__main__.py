@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 MODEL = ("training", "training_loop", "decoding", "growth", "muon")
-PARTS = ("fit", *(f"model.{part}" for part in MODEL), "sweeps", "corpora")
+PARTS = ("fit", *(f"model.{part}" for part in MODEL), "sweeps", "corpora", "tasks")
 
 
 def main() -> int:

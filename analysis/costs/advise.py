@@ -26,6 +26,8 @@ from scaling.uncertainty.prediction import default_method
 
 COSTS = {"latency_s": "latency", "memory_bytes": "memory", "training_flops": "training FLOPs"}
 SMALLEST, LARGEST = 1e6, 1e13  # sizes tried when a budget decides N
+LEAST = SMALLEST / 1e3  # the smallest N that is an answer
+EVERY, OPEN = "every size reaches the loss", "every size is within the limits"  # the question decides nothing
 AROUND, LOOKS = 1e3, 61  # the interval of N is searched by this factor up and down, at this many runs
 AXES = ({"N"}, {"N", "P"}, {"N", "D"}, {"N", "P", "D"})  # axes of the laws that advise takes
 ENDS = ("N", "D", "training_flops")  # quantities with an interval if a loss is asked for
@@ -171,7 +173,8 @@ def advise(
     paths = [_path(fit, float(P), bounds, work) for P in candidates]
     rows = [_option(path, loss, bounds, work) for path in paths]
     table = _with_intervals(pd.DataFrame(rows), paths, fit, how, loss, level)
-    good = table[table["meets"]]
+    undecided = table["broken"].isin([EVERY, OPEN]).any()
+    good = table[table["meets"] & (not undecided)]
     best = "loss" if loss is None else minimise
     pick = good[best].idxmin() if len(good) else None
     table["chosen"] = table.index == pick
@@ -206,19 +209,31 @@ def _path(fit: Fit, P: float, bounds: dict[str, float], work: Workload) -> RunPa
     return RunPath(fit.law, P, np.nan if work.D is None else work.D, largest)
 
 
-def _option(path: RunPath, loss: float | None, bounds: dict[str, float], work: Workload) -> dict[str, Any]:
-    """The run that decides at one P, and its costs."""
+def _deciding(path: RunPath, loss: float | None, bounds: dict[str, float], work: Workload) -> float:
+    """The run t that decides at one P: inf or nan where there is none."""
+    if np.isnan(path.largest):
+        return np.nan
     if loss is not None:
-        t, out = path.reaching(loss), "no run reaches the loss"
-    elif path.with_data:
-        t, out = bounds["training_flops"], "no size is within the limits"
-    else:
-        t, out = _largest(lambda n: work.costs(n, path.P), bounds), "no size is within the limits"
-    known = np.isfinite(t) and not np.isnan(path.largest)
-    N, D = (float(v[0]) for v in path.runs(np.array([t]))) if known else (t, np.nan)
-    if not (known and SMALLEST / 1e3 < N < LARGEST):
-        nothing = dict.fromkeys((*COSTS, "gpu_hours", "price", "memory_gib"), np.nan)
-        return {"t": np.nan, "P": path.P, "N": N, "D": np.nan, **nothing, "meets": False, "broken": out}
+        return path.reaching(loss)
+    return bounds["training_flops"] if path.with_data else _largest(lambda n: work.costs(n, path.P), bounds)
+
+
+def _no_run(path: RunPath, N: float, loss: float | None) -> str:
+    """Why a size that is none of those considered came out."""
+    if N >= LARGEST:
+        return OPEN if loss is None else f"no size up to {LARGEST:g} reaches the loss"
+    return EVERY if loss is not None and not np.isnan(path.largest) else "no size is within the limits"
+
+
+def _option(path: RunPath, loss: float | None, bounds: dict[str, float], work: Workload) -> dict[str, Any]:
+    """The run that decides at one P, and its costs. `broken` says why where no run does."""
+    t = _deciding(path, loss, bounds, work)
+    N, D = (float(v[0]) for v in path.runs(np.array([t]))) if np.isfinite(t) else (t, np.nan)
+    if not LEAST < N < LARGEST:
+        nothing = dict.fromkeys(("t", "D", *COSTS, "gpu_hours", "price", "memory_gib"), np.nan)
+        too_large = N if N >= LARGEST else np.nan
+        out = _no_run(path, N, loss)
+        return {"P": path.P, "N": too_large, **nothing, "meets": False, "broken": out}
     costs = work.costs(N, path.P, D)
     broken = [name for name, limit in bounds.items() if costs[name] > limit * (1 + 1e-6)]
     row = {"t": t, "P": path.P, "N": N, "D": D, **costs, "memory_gib": costs["memory_bytes"] / GIB}
@@ -283,7 +298,7 @@ def _runs_that_may_reach(loss: float, t: Any, line: pd.DataFrame) -> tuple[float
 
 
 def _largest(costs: Callable[[float], dict[str, float]], bounds: dict[str, float]) -> float:
-    """The largest N whose costs are within the bounds, by bisection on log N. nan if none is."""
+    """The largest N whose costs are within the bounds, by bisection on log N. nan if none is, inf if LARGEST is."""
 
     def fits(log_N: float) -> bool:
         found = costs(float(np.exp(log_N)))
@@ -292,6 +307,8 @@ def _largest(costs: Callable[[float], dict[str, float]], bounds: dict[str, float
     low, high = np.log(SMALLEST), np.log(LARGEST)
     if not fits(low):
         return float("nan")
+    if fits(high):
+        return float("inf")
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if fits(middle) else (low, middle)
@@ -315,6 +332,14 @@ def _reason(
             f"the law's floor is {floor:.4g}{_floor_ends(fit, floor, how, level)}{P * ('P' in fit.law.axes)}"
         )
         return f"no run reaches loss {loss:g}: {told}"
+    for decides_nothing in (EVERY, OPEN):
+        at = ", ".join(f"{P:g}" for P in table.loc[table["broken"] == decides_nothing, "P"])
+        if at and decides_nothing == EVERY:
+            return (
+                f"every size reaches loss {loss:g} at P = {at}, N = {LEAST:g} included: ask for a lower loss"
+            )
+        if at:
+            return f"the limits leave N open at P = {at}: {LARGEST:g}, the largest considered, is within. Tighten one"
     broken = "; ".join(f"P = {row.P:g}: {row.broken}" for row in table.itertuples())
     return f"nothing meets every limit ({broken}): loosen one"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,17 @@ EXAMPLES = (
     "advise --loss 1.05 --memory 4GB --latency 0.6s --batch 1",
     "advise --fit results/fits/additive-pile.json --loss 1.9 --gpu laptop --dtype fp32",
     "advise results/sweeps/worth/arms.csv --arms arm --baseline base",
+    "advise results/sweeps/worth-thinking --accuracy 0.9 --task 'hops 4'",
 )
 
 
 MINIMISE = {"training": "training_flops", "latency": "latency_s", "memory": "memory_bytes"}
+LIMITS = {"memory_bytes": "memory", "latency_s": "latency", "training_flops": "flops"}  # option of each limit
+USED = {  # options that have a meaning with another: all but ONLY without these two
+    "arms": {"runs", "arms", "baseline", *LIMITS.values(), "columns", "where", "level", "json", "out"},
+    "accuracy": {"runs", "accuracy", "task", *LIMITS.values(), "batch", "level", "json"},
+}
+ONLY = {"baseline", "task"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +53,10 @@ class Options(LevelOptions, ServingOptions, RowOptions, ColumnOptions):
     loss: float | None = option(None, "loss to reach (default: the lowest within the limits)", type=float)
     memory: str | None = option(None, "e.g. 4GB")
     latency: str | None = option(None, "e.g. 0.6s")
-    flops: str | None = option(None, "training FLOPs, 6 N P D, e.g. 1e22. A law without D needs --tokens")
+    flops: str | None = option(
+        None,
+        "training FLOPs, 6 N P D, e.g. 1e22. A law without D needs --tokens. With --accuracy: FLOPs of a question",
+    )
     tokens: str | None = option(
         None, "training tokens of every run, for a law without D (default: those of RUNS)", metavar="D"
     )
@@ -65,6 +75,12 @@ class Options(LevelOptions, ServingOptions, RowOptions, ColumnOptions):
     baseline: str = option(
         "base", "value of --arms that the others are compared with (default base)", metavar="ARM"
     )
+    accuracy: float | None = option(
+        None,
+        "accuracy to reach: the cheapest way of answering of those that `parscale inference` measured of the sweep RUNS",
+        type=float,
+    )
+    task: str | None = option(None, "with --accuracy, such as hops or 'hops 4' (default: every task)")
     out: str | None = option(
         None, "folder to save the figure of the frontier in",
         metavar="PATH",
@@ -77,8 +93,11 @@ def run(options: Options) -> str | int:
     from parscale.cli.output import as_json
 
     options.check_level()
+    _check_together(options)
     if options.arms:
         return _arms(options)
+    if options.accuracy is not None:
+        return _answers(options, options.accuracy)
     limits, minimise = limits_of(options), MINIMISE[options.minimise] if options.minimise else None
     work = workload_of(options)
     fit, work = _fit_of(options, work)
@@ -93,6 +112,17 @@ def run(options: Options) -> str | int:
     return int(found.chosen is None)
 
 
+def _check_together(options: Options) -> None:
+    """Refuse options that were given and are not used in what was asked for."""
+    asked = "arms" if options.arms else "accuracy" if options.accuracy is not None else "loss"
+    given = [one for one in fields(options) if getattr(options, one.name) != one.default]
+    idle = [one for one in given if one.name not in USED.get(asked, {one.name} - ONLY)]
+    if idle:
+        flags = [next(iter(one.metadata["flags"]), f"--{one.name.replace('_', '-')}") for one in idle]
+        words = f"not used with --{asked}" if asked in USED else "used with --arms or --accuracy only"
+        raise ValueError(f"{', '.join(flags)}: {words}. Leave it out")
+
+
 def _arms(options: Options) -> int:
     """Which arm pays under which budget, on each task of RUNS."""
     from analysis import figures
@@ -104,10 +134,12 @@ def _arms(options: Options) -> int:
         print(as_json(found.to_dict("records")))
     else:
         caption = f"factor: how many times the budget {options.baseline} needs for the same loss, {options.level:.0%} interval"
-        show(found, "where each arm pays", caption, keys=3)
+        within = "" if limits_of(options) == dict.fromkeys(LIMITS) else ". Arms: their runs within the limits"
+        show(found, "where each arm pays", caption + within, keys=3)
     if options.out is not None:
         made = {"command": f"parscale advise {options.runs} --arms {options.arms}", "data": str(options.runs)}
-        for path in save_figure(figures.arm_budgets(found), Path(options.out) / "budgets", **made):
+        measured = found[found["cells"] > 0]
+        for path in save_figure(figures.arm_budgets(measured), Path(options.out) / "budgets", **made):
             print(path)
     return 0
 
@@ -116,21 +148,89 @@ def _paying_arms(options: Options) -> pd.DataFrame:
     """`analysis.sweep.arm_worth.pays` of RUNS, of each task where there is such a column."""
     import pandas as pd
 
-    from analysis.sweep.arm_worth import BASE, pays
+    from analysis.sweep.arm_worth import BASE
 
-    if options.runs is None or options.fit:
-        raise ValueError("--arms compares runs: give RUNS, and no --fit")
+    if options.runs is None:
+        raise ValueError("--arms compares runs: give RUNS")
     runs = options.asked.read(options.runs)
     for name in (str(options.arms), "size", "seed"):
         if name not in runs:
             raise ValueError(f"{options.runs} has no column {name}: arms are compared at equal size and seed")
     runs = runs.assign(arm=runs[options.arms].astype(str).replace({options.baseline: BASE}))
     if "task" not in runs:
-        return pays(runs, options.level)
+        return _pays_within(runs, options)
     parts = runs.groupby("task", sort=False)
-    return pd.concat({task: pays(part, options.level) for task, part in parts}, names=["task"]).reset_index(
+    return pd.concat({task: _pays_within(part, options) for task, part in parts}, names=["task"]).reset_index(
         "task"
     )
+
+
+def _pays_within(runs: pd.DataFrame, options: Options) -> pd.DataFrame:
+    """What pays among one task's runs that are within the limits. An arm without such a run is over them."""
+    import pandas as pd
+
+    from analysis.sweep.arm_worth import pays, with_costs
+
+    kept = with_costs(runs)
+    for cost, limit in limits_of(options).items():
+        if limit is not None:
+            kept = _below(kept, cost, limit, options)
+    found = pays(kept, options.level)
+    over = sorted({*runs["arm"]} - {*kept["arm"]})
+    rows = [
+        {"budget": budget, "arm": arm, "cells": 0, "answer": "over the limits"}
+        for budget in found["budget"].unique()
+        for arm in over
+    ]
+    return pd.concat([found, pd.DataFrame(rows)], ignore_index=True) if rows else found
+
+
+def _below(runs: pd.DataFrame, cost: str, limit: float, options: Options) -> pd.DataFrame:
+    """The runs of arms that cost no more, and all of the baseline: its slope needs them. ValueError where no arm is left."""
+    from analysis.sweep.arm_worth import BASE
+
+    flag = f"--{LIMITS[cost]} {getattr(options, LIMITS[cost])}"
+    if cost not in runs:
+        raise ValueError(f"{flag}: {options.runs} has no column {cost}. Measure it, or leave the limit out")
+    arms = runs[runs["arm"] != BASE]
+    if not (arms[cost] <= limit).any():
+        of = f" of {runs['task'].iloc[0]}" if "task" in runs else ""
+        least = ", ".join(f"{arm} {value:.4g}" for arm, value in arms.groupby("arm")[cost].min().items())
+        raise ValueError(f"{flag}: no arm{of} has a run within it. The least {cost} is {least}")
+    return runs[(runs["arm"] == BASE) | (runs[cost] <= limit)]
+
+
+def _answers(options: Options, accuracy: float) -> int:
+    """The cheapest way of answering for an accuracy, of each task. Exit code 1 if a task has none."""
+    from analysis.costs.cheapest_answers import answers_table, answers_words, cheapest_answers, read_answers
+    from parscale.cli.output import as_json, say, show
+
+    if options.runs is None:
+        raise ValueError("--accuracy chooses among measured answers: give the folder of a sweep")
+    table = read_answers(Path(options.runs))
+    limits = _limits_of_answers(options)
+    found = cheapest_answers(table, accuracy, limits=limits, task=options.task, level=options.level)
+    if options.json:
+        print(as_json(found.to_dict("records")))
+        return int((found["least"] == "none").any())
+    for (task, difficulty), rows in found.groupby(["task", "difficulty"], sort=False):
+        short = str(task).partition("#")[0]
+        show(answers_table(rows), f"{short} {difficulty}: accuracy {accuracy:g} at the least cost")
+        say("\n".join([str(task), *answers_words(rows, accuracy, bool(limits))]) + "\n")
+    return int((found["least"] == "none").any())
+
+
+def _limits_of_answers(options: Options) -> dict[str, float]:
+    """The limits that were given, by column of the table of answers."""
+    from analysis.costs.cheapest_answers import COSTS
+
+    found: dict[str, float] = {}
+    for cost, limit in limits_of(options).items():
+        column = "flops" if cost == "training_flops" else f"{cost}_{options.batch}"
+        if column not in COSTS:
+            raise ValueError(f"--batch {options.batch}: answers are measured of 1 and of 8 questions at once")
+        found |= {} if limit is None else {column: limit}
+    return found
 
 
 def workload_of(options: Options) -> Workload:

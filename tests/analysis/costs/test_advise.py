@@ -91,6 +91,39 @@ def test_no_answer_is_explained(fit):
     assert far.reason.count(";") == 1
 
 
+@pytest.mark.parametrize("streams", [[1], [1, 8]])
+def test_a_loss_that_every_size_reaches_is_said_so(fit, streams):
+    advice = advise(fit, loss=14.0, streams=streams, method=Covariance())
+    assert advice.chosen is None
+    assert {*advice.options["broken"]} == {"every size reaches the loss"}
+    assert re.search(r"every size .*\b14\b.*P = 1\b.*N = 1000\b", advice.reason)
+    assert advice.options["N"].isna().all()
+
+
+def test_a_size_beyond_those_considered_is_no_answer(fit):
+    loss = float(fit.law.predict(N=3e13, P=1))
+    advice = advise(fit, loss=loss, streams=[1], method=Covariance())
+    assert advice.chosen is None
+    assert "1e+13" in advice.reason
+
+
+@pytest.mark.parametrize("limit", [{"latency_s": 1e9}, {"memory_bytes": 1e30, "latency_s": 1e9}])
+def test_limits_that_hold_no_size_down_choose_none(fit, limit):
+    advice = advise(fit, **limit, method=Covariance())
+    assert advice.chosen is None
+    assert np.isinf(advice.options["N"]).all()
+    assert re.search(r"P = 1, 2, 4, 8\b.*1e\+13", advice.reason)
+
+
+def test_limits_that_hold_down_some_streams_only_choose_none(fit):
+    """At P = 1 every size is within the limit, so that the best is unknown, whatever P = 8 offers."""
+    limit = np.mean([Workload().costs(1e13, P)["memory_bytes"] for P in (1, 8)])
+    advice = advise(fit, memory_bytes=limit, streams=[1, 8], method=Covariance())
+    assert advice.options["broken"].tolist() == ["every size is within the limits", ""]
+    assert advice.chosen is None
+    assert re.search(r"P = 1\b(?!, 8).*1e\+13", advice.reason)
+
+
 def test_the_floor_is_that_of_the_most_streams(losses):
     additive = scaling.fit(scaling.AdditiveLaw, losses[losses["corpus"] == "pile"])
     reason = advise(additive, loss=1.3978).reason
@@ -164,6 +197,16 @@ def test_limits_of_memory_hold_N_down_and_a_budget_is_spent(chinchilla):
     ratio = law.alpha * law.A / (law.beta * law.B)
     assert spent["N"] == pytest.approx(ratio ** (1 / (law.alpha + law.beta)) * (1e23 / 6) ** a, rel=2e-3)
     assert advise(chinchilla, loss=2.1, training_flops=1e20, method=Covariance()).chosen is None
+
+
+def test_extremes_under_a_law_with_data(chinchilla):
+    assert "every size reaches" in advise(chinchilla, loss=14.0e3, method=Covariance()).reason
+    spent = advise(chinchilla, training_flops=1e33, method=Covariance())
+    assert spent.chosen is None
+    assert "1e+13" in spent.reason
+    small = advise(chinchilla, loss=2.1, memory_bytes=1e3, method=Covariance())
+    assert small.options["broken"].tolist() == ["no size is within the limits"]
+    assert "within the limits" in small.reason
 
 
 def test_below_the_floor_it_gives_E_with_its_interval(chinchilla):
