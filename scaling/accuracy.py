@@ -97,6 +97,7 @@ def accuracy_by_loss(
     chance: float = 0.0,
     ceiling: float = 1.0,
     groups: Any = None,
+    items: str | None = None,
     level: float = 0.95,
 ) -> AccuracyFit:
     """Fit accuracy as a sigmoid of the loss, with its floor at `chance`, for one task or one average of tasks.
@@ -108,14 +109,16 @@ def accuracy_by_loss(
         chance: accuracy of a guess: 0.25 for four choices, 0 for generated code.
         ceiling: accuracy of the best model.
         groups: rows that share an offset, as in `scaling.fit`.
+        items: column of the number of questions behind each accuracy. The variance of a share falls as one over it,
+            so that a model with a tenth of the questions counts a tenth.
         level: of the intervals, between 0 and 1.
 
     Returns:
         An `AccuracyFit`. Accuracies below chance are named, because no sigmoid with that floor describes them.
 
     Raises:
-        ValueError: for columns that are missing or not numbers, for accuracies below 0 or above the ceiling, and for
-            a chance that is not between 0 and the ceiling.
+        ValueError: for columns that are missing or not numbers, for accuracies below 0 or above the ceiling, for no
+            questions, and for a chance that is not between 0 and the ceiling.
     """
     check_level(level)
     if not 0 <= chance < ceiling <= 1:
@@ -130,7 +133,7 @@ def accuracy_by_loss(
     rows = pd.DataFrame({"nats": nats, "loss": np.maximum(share, NOTHING)})
     if isinstance(groups, str):
         groups = frame[groups].to_numpy()
-    found = fit(law, rows, LeastSquares(), groups=groups)
+    found = fit(law, rows, LeastSquares(), groups=groups, se=_errors(frame, items))
     below = int((share < chance - BELOW).sum())
     notes = [f"{found.certificate.status.value}: {found.certificate.detail}."]
     notes += [f"{accuracy} goes up to {100 * share.max():.1f}: taken as per cent."] if percent else []
@@ -140,30 +143,42 @@ def accuracy_by_loss(
             f"{below} of {share.size} accuracies are below chance ({chance:g}, the lowest {where:.3g}): a guess does "
             "better, and no sigmoid with that floor describes them."
         )
-    notes.append(
-        f"Root mean squared residual {found.rmse:.4f} over {share.size} models, losses {nats.min():.3f} to {nats.max():.3f}."
-    )
+    span = f"losses {nats.min():.3f} to {nats.max():.3f}" + f", weighted by {items}" * (items is not None)
+    notes.append(f"Root mean squared residual {found.rmse:.4f} over {share.size} models, {span}.")
     return AccuracyFit(found.intervals(level), "\n".join(notes), found, chance, ceiling, level)
+
+
+def _errors(frame: pd.DataFrame, items: str | None) -> Array | None:
+    """(n,) the standard error of each accuracy but for a factor that all share. None where nobody counted."""
+    if items is None:
+        return None
+    counts = _numbers(frame, items)
+    if (counts == 0).any():
+        row = int(np.flatnonzero(counts == 0)[0])
+        raise ValueError(f"{items} has 0 in row {row + 1}: an accuracy is of at least one question")
+    return 1 / np.sqrt(counts)
 
 
 def _columns(frame: pd.DataFrame, loss: str, accuracy: str) -> tuple[Array, Array, bool]:
     """Losses and accuracies as shares, and whether they were in per cent."""
-    out = []
-    for name in (loss, accuracy):
-        if name not in frame:
-            raise ValueError(f"no column {name!r}. There are {', '.join(map(str, frame.columns))}")
-        values = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
-        bad = ~np.isfinite(values) | (values < 0)
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            value = "a missing value" if pd.isna(frame[name].iloc[row]) else shown(frame[name].iloc[row])
-            raise ValueError(f"{name} has {value} in row {row + 1}: give numbers of 0 or more")
-        out.append(values)
-    nats, share = out
+    nats, share = _numbers(frame, loss), _numbers(frame, accuracy)
     if share.max() > 100:
         raise ValueError(f"{accuracy}: {share.max():g} is neither a share nor per cent")
     percent = bool(share.max() > 1)
     return nats, share / 100 if percent else share, percent
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> Array:
+    """A column as float64, (n,). ValueError for one that is not there, and for what is no number of 0 or more."""
+    if name not in frame:
+        raise ValueError(f"no column {name!r}. There are {', '.join(map(str, frame.columns))}")
+    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
+    bad = ~np.isfinite(values) | (values < 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        value = "a missing value" if pd.isna(frame[name].iloc[row]) else shown(frame[name].iloc[row])
+        raise ValueError(f"{name} has {value} in row {row + 1}: give numbers of 0 or more")
+    return np.asarray(values)
 
 
 def _ranges(nats: Array) -> dict[str, Range]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +41,13 @@ class HarnessModel(TemplateLM):  # type: ignore[misc]
         """The tokens of a text."""
         return list(self.words.encode(string, add_special_tokens=False).ids)
 
+    def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
+        """The tokens of both. A completion that ends with END is of our pairs, read apart from its prompt."""
+        if continuation.endswith(END):
+            return self.tok_encode(context), self.tok_encode(continuation)
+        context_ids, told = super()._encode_pair(context, continuation)
+        return list(context_ids), list(told)
+
     @torch.inference_mode()
     def _loglikelihood_tokens(self, requests: list[Any], **more: Any) -> list[tuple[float, bool]]:
         """Log probability of each continuation in nats, and whether greedy text would be it."""
@@ -66,14 +75,20 @@ class HarnessModel(TemplateLM):  # type: ignore[misc]
         return sums
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """The continuation of each context up to the first of its stops."""
-        return [self._generated(*request.args) for request in requests]
+        """The continuation of each context up to the first of its stops. A repeated request has another seed."""
+        asked: Counter[str] = Counter()
+        texts = []
+        for context, how in (request.args for request in requests):
+            which = repr((context, how))
+            sampling = _sampling(how, zlib.crc32(context.encode()) + asked[which])
+            asked[which] += 1
+            texts.append(self._generated(context, how, sampling))
+        return texts
 
-    def _generated(self, context: str, how: dict[str, Any]) -> str:
-        """Greedy, or sampled where a temperature is asked for."""
+    def _generated(self, context: str, how: dict[str, Any], sampling: Sampling) -> str:
+        """The text up to a stop."""
         stops = how.get("until") or []
         stops = [stops] if isinstance(stops, str) else stops
-        sampling = Sampling(float(how.get("temperature", 0.0)) if how.get("do_sample") else 0.0)
         made: list[int] = []
         text = ""
         prompt = self.tok_encode(context) or [self.eot_token_id]
@@ -85,6 +100,13 @@ class HarnessModel(TemplateLM):  # type: ignore[misc]
             if ends := [text.index(stop) for stop in stops if stop in text]:
                 return str(text[: min(ends)])
         return str(text)
+
+
+def _sampling(how: dict[str, Any], seed: int) -> Sampling:
+    """How a request wants its tokens chosen: greedily, or at a temperature (1 where it only says do_sample)."""
+    wanted = how.get("do_sample")
+    temperature = 0.0 if wanted is False else float(how.get("temperature", 1.0 if wanted else 0.0))
+    return Sampling(temperature, max(0, int(how.get("top_k") or 0)), float(how.get("top_p") or 1.0), seed)
 
 
 def _batches(pairs: list[Any]) -> Iterator[list[Any]]:

@@ -54,9 +54,21 @@ def test_a_task_below_chance_is_named():
     assert re.search(r"4.*12.*chance.*0\.25", accuracy_by_loss(low, chance=0.25).verdict)
 
 
+def test_a_model_counts_by_its_questions():
+    table = pd.DataFrame({"loss": LOSS, "accuracy": TRUE, "questions": 500, "others": 1000})
+    table.loc[3, ["accuracy", "questions"]] = 0.9, 5  # far off, of few questions
+    plain = accuracy_by_loss(table, chance=0.25).table["estimate"]
+    even = accuracy_by_loss(table, chance=0.25, items="others").table["estimate"]
+    assert even.to_dict() == pytest.approx(plain.to_dict(), rel=1e-6)
+    made = accuracy_by_loss(table, chance=0.25, items="questions")
+    assert abs(plain["slope"] - 3.1) > 0.3 > 3 * abs(made.table.loc["slope", "estimate"] - 3.1)
+    assert "questions" in made.verdict
+
+
 @pytest.mark.parametrize(("changes", "options", "word"), [
     ({"accuracy": -TRUE}, {}, "row 1"), ({"accuracy": 900 * TRUE}, {}, "accuracy"), ({}, {"chance": 1.2}, "chance"),
     ({}, {"ceiling": 0.5}, "ceiling"), ({"loss": np.nan}, {}, "loss"), ({}, {"loss": "nll"}, "'nll'"),
+    ({"n": 0}, {"items": "n"}, "n has 0 in row 1"), ({}, {"items": "n"}, "'n'"),
 ])  # fmt: skip
 def test_wrong_tables_are_refused(changes, options, word):
     with pytest.raises(ValueError, match=word):

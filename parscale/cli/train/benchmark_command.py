@@ -20,7 +20,9 @@ class Options(JsonOptions):
     """Options of `parscale benchmark`."""
 
     checkpoint: str = argument("a run's folder in a sweep, or any checkpoint", metavar="CHECKPOINT")
-    tasks: str = required("task:NAME, or tasks of the harness, separated by blanks")
+    tasks: str = required(
+        "task:NAME, files:GLOB#prompt=COLUMN#answer=COLUMN, or tasks of the harness, separated by blanks"
+    )
     include: str | None = option(None, "folder with tasks for the harness", metavar="DIR")
     limit: int | None = option(None, "items of a task at most", type=int, metavar="N")
     streams: int | None = option(

@@ -49,3 +49,26 @@ def test_every_kind_of_request_is_answered_as_the_model_says(one_thread, tmp_pat
     ]
     (cut,) = harness.generate_until([asked("ab=", {"until": [whole[1]], "max_gen_toks": 6})])
     assert cut == whole[: whole.index(whole[1])]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_repeated_requests_are_sampled_apart_and_the_same_again(one_thread, tmp_path):
+    from sweeps.inspect.harness_model import HarnessModel
+
+    write_tokenizer(tmp_path / "tokenizer.json")
+    torch.manual_seed(5)
+    model = ParScaleLM(ModelConfig(SIZE, 32, 48, 2, 4, 2, init_std=0.05)).eval()
+    harness = HarnessModel(model, Tokenizer.from_file(str(tmp_path / "tokenizer.json")))
+
+    def asked(context, **how):
+        return SimpleNamespace(args=(context, {"until": [], "max_gen_toks": 8, **how}))
+
+    apart = [asked("ab=", do_sample=True)] * 8 + [asked("cd=", do_sample=True)] * 8
+    texts = harness.generate_until(apart)
+    assert len(set(texts)) == 16  # without a temperature, 1
+    assert harness.generate_until(apart[:8]) == texts[:8]  # whatever else is asked
+    assert harness.generate_until([asked("ab=", do_sample=True, temperature=1.0)]) == texts[:1]
+    greedy = harness.generate_until([asked("ab=")])
+    for how in ({"do_sample": False, "temperature": 2.0}, {"do_sample": True, "top_k": 1}):
+        assert harness.generate_until([asked("ab=", **how)] * 2) == greedy * 2
+    assert len(set(harness.generate_until([asked("ab=", temperature=1.0)] * 4))) == 4
