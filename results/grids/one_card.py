@@ -4,7 +4,7 @@
     python -m results.grids.one_card --minutes 14 --workers 4 --out results/sweeps/card
 
 The runs of results/grids/gpu.py that results/sweeps/gpu lacks, and its prefix controls, of which results/sweeps/gpu-prefix-alone
-has the first. Controls come first, the cheapest of them first: they say whether the gain is the streams' or the prefix's. Then
+has the smallest. Controls come first, the cheapest of them first: they say whether the gain is the streams' or the prefix's. Then
 the runs that narrow the interval of k most a minute (`scaling.design.suggest`, minutes for FLOPs), then runs whose curves were
 lost. Minutes are estimated from the folder's runs: FLOPs over the rate of the nearest run of as many streams. `--workers` runs
 are trained at a time. No run starts that would not end within the limit, and a run that the limit stops keeps its checkpoint.

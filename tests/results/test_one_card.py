@@ -17,10 +17,12 @@ def plan():
 
 def test_controls_come_first_and_nothing_twice(plan):
     places = [one_card.place_of(run) for run, _, _ in plan]
-    assert [size for size, *_, prefix in places if prefix] == [*one_card.SIZES[1:]]  # 64x8 is trained
-    assert all(prefix for *_, prefix in places[:4])
-    assert not any(prefix for *_, prefix in places[4:])
-    assert len(set(places)) == len(places) == 27
+    trained = scaling.read_runs(one_card.CONTROLS / "runs.parquet")["size"].tolist()
+    controls = [size for size in one_card.SIZES if size not in trained]
+    assert "64x8" in trained
+    assert [size for size, *_, prefix in places if prefix] == controls
+    assert [prefix for *_, prefix in places] == sorted((prefix for *_, prefix in places), reverse=True)
+    assert len(set(places)) == len(places) == len(controls) + 23
     have = scaling.read_runs(one_card.HAVE / "runs.parquet")
     known = {(row.size, row.P, row.seed, False) for row in have.itertuples()}
     assert {place for place, (_, _, why) in zip(places, plan, strict=True) if place in known} == {
