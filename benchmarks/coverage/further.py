@@ -1,9 +1,9 @@
 """Coverage of intervals that the other studies leave out: `python -m benchmarks.coverage.further [--trials 200]`.
 
 Accuracy by loss (`scaling.accuracy_by_loss`), what a doubling of streams, loops or experts is worth in parameters by
-pairs of runs (`analysis.sweep.arm_worth.worth_by_pairs`), and fits with a standard error for each loss. Tables with
-known truths are drawn. The share of the 95% intervals that hold the truth goes to
-results/tables/coverage_further.csv and docs/coverage.md.
+pairs of runs (`analysis.sweep.arm_worth.worth_by_pairs`), how far one arm's log loss is below another's (`contrast`
+there), and fits with a standard error for each loss. Tables with known truths are drawn. The share of the 95%
+intervals that hold the truth goes to results/tables/coverage_further.csv and docs/coverage.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 import scaling
-from analysis.sweep.arm_worth import BASE, worth_by_pairs
+from analysis.sweep.arm_worth import BASE, contrast, worth_by_pairs
 from benchmarks import ROOT
 from scaling.data.atomic_files import write_between
 
@@ -46,6 +46,20 @@ def accuracies(models: int, noise: float, rng: np.random.Generator) -> Held:
     return held | {"new model, loss of 2.2": bool(inside), "new model, loss of 3.0": bool(above)}
 
 
+def shares(models: int, rng: np.random.Generator) -> Held:
+    """Models asked 50 to 2,000 questions each, weighted by these. The new one is asked as many as the geometric mean."""
+    nats, items = np.linspace(1.8, 2.8, models), rng.permutation(np.geomspace(50, 2000, models).astype(int))
+    right = CHANCE + (1 - CHANCE) / (1 + np.exp(SLOPE * (nats - MIDDLE)))
+    table = pd.DataFrame({"loss": nats, "accuracy": rng.binomial(items, right) / items, "items": items})
+    found = scaling.accuracy_by_loss(table, chance=CHANCE, items="items")
+    own, asked = found.table, found.predict([2.2]).iloc[0]
+    number = round(float(np.exp(np.log(items).mean())))
+    truth = rng.binomial(number, CHANCE + (1 - CHANCE) / (1 + np.exp(SLOPE * (2.2 - MIDDLE)))) / number
+    names = {"slope": SLOPE, "middle": MIDDLE}
+    held = {name: bool(own.lower[name] <= true <= own.upper[name]) for name, true in names.items()}
+    return held | {"new model, loss of 2.2": bool(asked.lower <= truth <= asked.upper)}
+
+
 def worth(sizes: int, seeds: int, noise: float, scatter: float, rng: np.random.Generator) -> Held:
     """Pairs at sizes from 1e5: noise of each run's log loss, and scatter of the gain from one size to the next."""
     rows = []
@@ -56,8 +70,12 @@ def worth(sizes: int, seeds: int, noise: float, scatter: float, rng: np.random.G
             arm = -ALPHA * np.log(size) - gain + noise * rng.standard_normal()
             rows += [(BASE, BASE, size, seed, np.exp(plain)), ("P2", "streams", size, seed, np.exp(arm))]
     runs = pd.DataFrame(rows, columns=["arm", "axis", "N", "seed", "loss"])
-    found = worth_by_pairs(runs.assign(size=runs["N"].map("{:g}".format), doublings=1.0)).iloc[0]
-    return {"worth": bool(found.lower <= np.exp(GAIN / ALPHA) <= found.upper)}
+    runs = runs.assign(size=runs["N"].map("{:g}".format), doublings=1.0)
+    found, below = worth_by_pairs(runs).iloc[0], contrast(runs, "P2", BASE)
+    return {
+        "worth": bool(found.lower <= np.exp(GAIN / ALPHA) <= found.upper),
+        "difference of log losses": bool(below["lower"] <= GAIN <= below["upper"]),
+    }
 
 
 def unequal(sizes: int, rng: np.random.Generator) -> Held:
@@ -75,6 +93,7 @@ DESIGNS: dict[str, Callable[[np.random.Generator], Held]] = {
     "accuracy, 8 models, noise 0.01": partial(accuracies, 8, 0.01),
     "accuracy, 20 models, noise 0.01": partial(accuracies, 20, 0.01),
     "accuracy, 20 models, noise 0.03": partial(accuracies, 20, 0.03),
+    "accuracy, 20 models, weighted by items": partial(shares, 20),
     "standard errors given, 5 sizes x 3 P": partial(unequal, 5),
     "worth by pairs, 3 sizes x 1 seed": partial(worth, 3, 1, 0.01, 0.0),
     "worth by pairs, 3 sizes x 3 seeds": partial(worth, 3, 3, 0.01, 0.0),
