@@ -1,7 +1,7 @@
 """Three speeds of tasks and loops: `python -m benchmarks.tasks [--part corpora evaluation loops] [--tiny]`.
 
 - corpora: megabytes of text a CPU second of the steps that a run reads of each task: items drawn, packed into
-  windows, and masked. Beside it the same with the trainer's inputs and targets made of each step. First steps are
+  windows, and masked. In addition the same with the trainer's inputs and targets made of each step. First steps are
   timed apart: they draw the table of facts
 - evaluation: the share of whole runs of results/grids/worth.py that the trainer spends in its evaluations.
   A run is counted from its first step on, so that starting it makes no share smaller
@@ -101,21 +101,21 @@ def measure_corpora(tiny: bool) -> list[Row]:
         windows = corpora.open_corpus(name, SIZE, lambda line: None).windows(seq_len, BATCH, 0)
         first_ms = 1e3 * reading_s(windows, range(1))
         steps = (100_000 if tiny else 700_000) // (BATCH * seq_len)
-        told = reading_rates(windows, steps, 3 if tiny else 5)
-        rows.append({"level": level, "corpus": name, "seq_len": seq_len, **told, "first_ms": first_ms})
+        rates = reading_rates(windows, steps, 3 if tiny else 5)
+        rows.append({"level": level, "corpus": name, "seq_len": seq_len, **rates, "first_ms": first_ms})
     return rows
 
 
 def reading_s(windows: Steps, which: range, fed: bool = False) -> float:
     """CPU seconds of reading steps, and of making inputs and targets of them as the trainer does."""
-    begun = time.process_time()
+    start = time.process_time()
     for step in which:
         ids = windows.step(step)
         if fed:
             tensor = torch.from_numpy(ids)
             uncomplemented(tensor[:, :-1])
             tensor[:, 1:].masked_fill(tensor[:, 1:] < 0, IGNORE)
-    return time.process_time() - begun
+    return time.process_time() - start
 
 
 def reading_rates(windows: Steps, steps: int, rounds: int) -> dict[str, float]:
@@ -126,20 +126,20 @@ def reading_rates(windows: Steps, steps: int, rounds: int) -> dict[str, float]:
         size = sum(np.count_nonzero(windows.step(step) != FILLING) for step in which) / 1e6
         rates["read"].append(size / reading_s(windows, which))
         rates["fed"].append(size / reading_s(windows, which, fed=True))
-    return {f"{how}_{name}": of(told) for how, told in rates.items() for name, of in OF_ROUNDS.items()}
+    return {f"{how}_{name}": of(found) for how, found in rates.items() for name, of in OF_ROUNDS.items()}
 
 
 class EvaluationClock(Watch):
     """Adds up what evaluations take, by the clock and in CPU seconds, and notes when training begins."""
 
-    begun: Seconds
+    start: Seconds
     count = 0
     spent: Seconds = np.zeros(2)
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """The model and the optimiser are there."""
         super().on_train_start(trainer, module)
-        self.begun = clock()
+        self.start = clock()
 
     def _evaluate(self, trainer: L.Trainer, module: ParScaleModule) -> Evaluation:
         start = clock()
@@ -160,7 +160,7 @@ def measure_evaluation(tiny: bool) -> list[Row]:
 
         with tempfile.TemporaryDirectory() as folder, patch.object(train, "Watch", watch):
             train.train(run, Path(folder), execution=Execution(accelerator="cpu", threads=1))
-        whole = clock() - made[0].begun
+        whole = clock() - made[0].start
         seconds = dict(zip(("wall_s", "cpu_s"), whole.tolist(), strict=True))
         shares = dict(zip(("wall_share", "cpu_share"), (made[0].spent / whole).tolist(), strict=True))
         about = {"size": size, "P": P, "corpus": corpus, "steps": run.steps, "evaluations": made[0].count}
@@ -221,7 +221,7 @@ PARTS: dict[str, Callable[[bool], list[Row]]] = {
 
 def corpora_lines(table: pd.DataFrame) -> list[str]:
     """What is said of the rates, and their table."""
-    told = (
+    words = (
         f"MB of text a CPU second, in steps of {BATCH} windows: drawn, packed and masked, and fed to the model as "
         f"inputs and targets in addition. Best and median of the rounds. Wanted: at least 5. The lowest medians are "
         f"{table.read_median.min():.1f} and {table.fed_median.min():.1f}."
@@ -233,13 +233,13 @@ def corpora_lines(table: pd.DataFrame) -> list[str]:
         for row in table.itertuples()
     ]
     head = f"| {columns} |\n" + "|---" * 8 + "|"
-    return [told, "\n".join((head, *lines))]
+    return [words, "\n".join((head, *lines))]
 
 
 def evaluation_lines(table: pd.DataFrame) -> list[str]:
     """What is said of the shares, and their table."""
     worst = table[["wall_share", "cpu_share"]].max().max()
-    told = (
+    words = (
         "Share of evaluations by exact match in a run, counted from its first step on. "
         f"Wanted: at most 5%. The highest is {worst:.1%}."
     )
@@ -251,13 +251,13 @@ def evaluation_lines(table: pd.DataFrame) -> list[str]:
         f"| {row.cpu_s:.1f} | {row.wall_share:.1%} | {row.cpu_share:.1%} |"
         for row in table.itertuples()
     ]
-    return [told, "\n".join((head, *lines))]
+    return [words, "\n".join((head, *lines))]
 
 
 def loops_lines(table: pd.DataFrame) -> list[str]:
     """What is said of the steps, and their table."""
     worst = table[table.r == 4][["wall_ratio", "cpu_ratio"]].max().max()
-    told = (
+    words = (
         f"A training step of a run of 64x{LAYERS} on `{RUNS[0][2]}`: medians in turns, and the ratio to r = 1. "
         f"Wanted at r = 4: at most 4.2. The highest is {worst:.2f}."
     )
@@ -267,14 +267,14 @@ def loops_lines(table: pd.DataFrame) -> list[str]:
         f"| {row.wall_ratio:.2f} | {row.cpu_ratio:.2f} | {row.flops_ratio:.2f} |"
         for row in table.itertuples()
     ]
-    return [told, "\n".join((head, *lines))]
+    return [words, "\n".join((head, *lines))]
 
 
 def page(table: pd.DataFrame) -> str:
     """The rows as a page of Markdown."""
-    told = {"corpora": corpora_lines, "evaluation": evaluation_lines, "loops": loops_lines}
+    lines = {"corpora": corpora_lines, "evaluation": evaluation_lines, "loops": loops_lines}
     parts = ["# Tasks and loops", "`python -m benchmarks.tasks`"]
-    for name, lines_of in told.items():
+    for name, lines_of in lines.items():
         rows = table[table.part == name]
         if len(rows):
             at = rows.iloc[-1]

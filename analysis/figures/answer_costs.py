@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.costs.cheapest_answers import task_and_work
 from analysis.figures.panel_parts import one_legend, say_empty
 from analysis.output import figure_style
 
@@ -37,7 +38,7 @@ def accuracy_against_cost(table: pd.DataFrame) -> Figure:
         The figure: a colour per model, a marker per amount of work that it was trained to write (`#steps=`), hollow where
         it runs with another r than in training. Bars are two standard errors over items and seeds.
     """
-    parts = [_parts(corpus) for corpus in table["corpus"]]
+    parts = [task_and_work(corpus) for corpus in table["corpus"]]
     shown = table.assign(task=[task for task, _ in parts], work=[work for _, work in parts])
     rows = list(shown.astype({"difficulty": int}).groupby(["task", "difficulty"], sort=True))
     count = max(1, len(rows))
@@ -80,13 +81,6 @@ def _key(table: pd.DataFrame, looks: Looks) -> dict[str, Line2D]:
         for way, dash in WAYS.items()
     }
     return points | lines
-
-
-def _parts(corpus: str) -> tuple[str, int]:
-    """A task without the part of its name that says the work, and that: runs with and without work share a panel."""
-    parts = corpus.removeprefix("task:").split("#")
-    work = [int(part.removeprefix("steps=")) for part in parts if part.startswith("steps=")]
-    return "#".join(part for part in parts if not part.startswith(("steps=", "loss="))), sum(work)
 
 
 def _looks(table: pd.DataFrame) -> Looks:

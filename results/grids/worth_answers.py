@@ -41,7 +41,7 @@ def _doublings(worth: pd.DataFrame) -> list[list[object]]:
 
 
 def _prefix(task: str, runs: pd.DataFrame) -> list[list[object]]:
-    """Question 2: gains in log loss. It is the prefix where its gain alone is told from 0."""
+    """Question 2: gains in log loss. The prefix, where the interval of its gain excludes 0, and that of the rest does not."""
     rest, alone = contrast(runs, "P2", "prefix"), contrast(runs, "prefix", BASE)
     word = "the prefix" if _sign(rest) == 0 < _sign(alone) else TELLS_NOT
     question = "2 streams or prefix"
@@ -88,6 +88,7 @@ def _extrapolation(task: str, scores: pd.DataFrame, runs: pd.DataFrame) -> list[
     noise = pair_noise(runs[(runs["task"] == task) & (runs["size"] == SIZES[-1])])
     word = TELLS_NOT if np.isnan(miss) else "kept" if held >= HELD and miss < noise else "not kept"
     values = {"intervals held": held, f"missed at {SIZES[-1]}": miss, "a pair's noise there": noise}
+    values["a pair's noise, all sizes"] = pair_noise(runs[runs["task"] == task])  # the rule did not say which
     return [["5 extrapolation", task, what, value, np.nan, np.nan, word] for what, value in values.items()]
 
 
@@ -124,8 +125,8 @@ def learnt_table(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     for arm, part in timed.groupby("arm", sort=False):
         faster = contrast(timed, str(arm), BASE)
         ends = {end: np.exp(-faster[far]) for end, far in (("lower", "upper"), ("upper", "lower"))}
-        told = {"cells": faster["cells"], "learnt": part["there"].mean(), "factor": np.exp(-faster["gain"])}
-        rows.append({"task": REASONING, "arm": arm, **told, **ends})
+        about = {"cells": faster["cells"], "learnt": part["there"].mean(), "factor": np.exp(-faster["gain"])}
+        rows.append({"task": REASONING, "arm": arm, **about, **ends})
     return pd.DataFrame([row for row in rows if row["arm"] != BASE])
 
 

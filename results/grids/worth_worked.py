@@ -10,11 +10,11 @@ into results/tables.
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.costs.cheapest_answers import task_and_work
 from analysis.output.formatted_tables import write_tables
 
 THINKING, ONCE = Path("results/sweeps/worth-thinking"), Path("results/sweeps/worth-once")
@@ -32,7 +32,7 @@ def worked_table(folders: tuple[Path, ...] = (THINKING, ONCE)) -> pd.DataFrame:
         parts.append(rows.assign(rate=rate if folder == THINKING else 1.0))
     rows = pd.concat(parts, ignore_index=True)
     named = rows["domain"].str.extract(r"^(?P<task>\w+) (?P<difficulty>\d+)$")
-    rows = rows.assign(**named, steps=rows["corpus"].map(steps_of), arm=arms_of(rows["size"], rows["P"]))
+    rows = rows.assign(**named, steps=_steps(rows), arm=arms_of(rows["size"], rows["P"]))
     keys = ["task", "steps", "arm", "rate", "seed"]
     return rows.pivot_table(index=keys, columns="difficulty", values="exact_match").reset_index()
 
@@ -48,7 +48,7 @@ def votes_table(inference: Path = THINKING / "inference.parquet") -> pd.DataFram
     loops = "r" + rows["trained_r"].astype(int).astype(str)
     rows = rows.assign(
         task=rows["corpus"].str.extract(r"^task:(\w+)", expand=False),
-        steps=rows["corpus"].map(steps_of),
+        steps=_steps(rows),
         arm=arms_of(loops.where(rows["trained_r"] > 1, ""), rows["P"]),
     )
     keys = ["task", "steps", "arm", "seed"]
@@ -57,10 +57,9 @@ def votes_table(inference: Path = THINKING / "inference.parquet") -> pd.DataFram
     return table.reset_index().astype({"seed": int})
 
 
-def steps_of(corpus: str) -> int:
-    """How many steps of the work a task's corpus writes."""
-    found = re.search(r"#steps=(\d+)", corpus)
-    return int(found[1]) if found else 0
+def _steps(rows: pd.DataFrame) -> list[int]:
+    """How many steps of the work each run was trained to write."""
+    return [task_and_work(corpus)[1] for corpus in rows["corpus"]]
 
 
 def arms_of(size: pd.Series[str], P: pd.Series[float]) -> list[str]:

@@ -45,8 +45,8 @@ class HarnessModel(TemplateLM):  # type: ignore[misc]
         """The tokens of both. A completion that ends with END is of our pairs, read apart from its prompt."""
         if continuation.endswith(END):
             return self.tok_encode(context), self.tok_encode(continuation)
-        context_ids, told = super()._encode_pair(context, continuation)
-        return list(context_ids), list(told)
+        context_ids, more = super()._encode_pair(context, continuation)
+        return list(context_ids), list(more)
 
     @torch.inference_mode()
     def _loglikelihood_tokens(self, requests: list[Any], **more: Any) -> list[tuple[float, bool]]:

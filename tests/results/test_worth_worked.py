@@ -15,11 +15,9 @@ def test_the_committed_table_is_that_of_the_committed_runs(name, made):
     assert {"P1", "P2", "P4", "r2", "r4"} == {*there["arm"]}
 
 
-def test_arms_and_steps_are_read_from_names():
+def test_arms_are_read_from_names():
     assert worth_worked.arms_of(pd.Series(["64x2", "64x2r4", "64x2"]), pd.Series([1.0, 1.0, 4.0])) == [
         "P1",
         "r4",
         "P4",
     ]
-    assert worth_worked.steps_of("task:hops#hops=1,2#nodes=5#steps=3") == 3
-    assert worth_worked.steps_of("task:hops#hops=1") == 0
