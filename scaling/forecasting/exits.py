@@ -56,7 +56,8 @@ def in_ranges(runs: Points, points: Points, categories: Collection[str] = ()) ->
 
 def _range(runs: Array, points: Array) -> tuple[Array, Array]:
     """An axis of amounts in its range over the runs, (n, 1) and (K, 1)."""
-    inside, out = (np.log(runs), np.log(points)) if (runs > 0).all() else (runs, points)
+    with np.errstate(divide="ignore"):  # 0 lies below all runs above it
+        inside, out = (np.log(runs), np.log(points)) if (runs > 0).all() else (runs, points)
     low, width = inside.min(), float(np.ptp(inside)) or 1.0
     return (inside[:, None] - low) / width, (out[:, None] - low) / width
 

@@ -139,6 +139,12 @@ class ArmForm(Form):
         return found
 
     @cached_property
+    def shapes(self) -> dict[str, Range]:
+        """The nonlinear parameters of the law that is fitted in arms, by arm, with their ranges."""
+        inner = self.law.shapes if isinstance(self.law, ArmForm) else self.law.nonlinear
+        return {one: known for name, known in inner.items() for one in self.of_parameter(name)}
+
+    @cached_property
     def _name(self) -> dict[str, str]:
         """The law's name of each parameter."""
         return {one: name for name in self.law.names() for one in self.of_parameter(name)}
@@ -344,6 +350,7 @@ class ArmedLaw(Law):
     axis_rules = property(lambda self: self.form.axis_rules)
     source = property(lambda self: self.form.law.source)
     has_rest = property(lambda self: self.form.has_rest)
+    nonlinear = property(lambda self: self.form.shapes)
     terms = property(lambda self: self.form.terms)  # a function would be made static
 
     def of_arm(self, arm: str) -> Law:

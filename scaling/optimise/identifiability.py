@@ -103,16 +103,18 @@ def _middle(x: Array) -> Array:
 
 
 def _acts_along(problem: Problem, law: Law, name: str) -> set[str]:
-    """Axes along which a field's effect on the loss changes. A term that is 0 counts as if it were not."""
+    """Axes along which a field's effect on the loss changes, in any category. A term that is 0 counts as if it were not."""
     runs, amounts = dict(zip(law.axes, problem.x, strict=True)), amounts_of(law)
-    axes = {axis: _middle(x) if axis in amounts else x[:1] for axis, x in runs.items()}
+    levels = [runs[axis] for axis in law.axes if axis not in amounts]
+    each = np.unique(levels, axis=1, return_index=True)[1] if levels else np.zeros(1, int)
+    axes = {axis: _middle(x).repeat(each.size) if axis in amounts else x[each] for axis, x in runs.items()}
     values = {n: getattr(law, n) or 0.5 for n in law.names()}
     one, place = law.kind(**values), law.names().index(name)
-    here = one.gradient(**axes)[0, place]
+    here = one.gradient(**axes)[:, place]
     found = set()
     for axis in amounts:
-        there = one.gradient(**{**axes, axis: axes[axis] * 2})[0, place]
-        if abs(there - here) > 1e-9 * max(abs(here), TINY):
+        there = one.gradient(**{**axes, axis: axes[axis] * 2})[:, place]
+        if (np.abs(there - here) > 1e-9 * np.maximum(np.abs(here), TINY)).any():
             found.add(axis)
     return found
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scaling.data.levels import levels_along
+from scaling.laws.axis import categories_of
 from scaling.laws.base import Array, Law, LawForm
 from scaling.optimise.objectives import Objective
 
@@ -37,6 +38,13 @@ class MovingBasis(NamedTuple):
 def _moves(slope: Any) -> bool:
     """Whether a derivative of a term by a nonlinear parameter is not simply 0."""
     return type(slope) is np.ndarray or slope != 0.0
+
+
+def _level_means(x: Array, codes: Array) -> Array:
+    """Each row's mean of x over the rows of its category, (n,)."""
+    _, which = np.unique(codes, return_inverse=True)
+    means: Array = (np.bincount(which, x) / np.bincount(which))[which]
+    return means
 
 
 def _columns(eta: Array) -> Array:
@@ -87,13 +95,22 @@ class Problem:
 
     @cached_property
     def log_correlations(self) -> dict[tuple[str, str], float]:
-        """Correlations of the axes' logarithms, of axes with values <= 0 their own, by pair. Constant axes are left out."""
-        logs = {a: np.log(x) if x.min() > 0 else x for a, x in zip(self.law.axes, self.x, strict=True)}
-        apart = {a: x - np.add.reduce(x) / x.size for a, x in logs.items() if x.min() < x.max()}
-        length = {a: float(np.sqrt(x @ x)) for a, x in apart.items()}
-        return {
-            (a, b): float(apart[a] @ apart[b]) / (length[a] * length[b]) for a, b in combinations(apart, 2)
-        }
+        """Correlations of the axes' logarithms, of axes with values <= 0 their own, by pair.
+
+        With a category, those of an axis and its mean in each level. Constant axes and pairs of categories are left out.
+        """
+        categories = categories_of(self.law)
+        axes = {a: x for a, x in zip(self.law.axes, self.x, strict=True) if x.min() < x.max()}
+        logs = {a: np.log(x) if x.min() > 0 else x for a, x in axes.items() if a not in categories}
+        apart = {a: x - np.add.reduce(x) / x.size for a, x in logs.items()}
+        found = {}
+        for a, b in combinations(axes, 2):
+            if a in apart or b in apart:
+                one = apart[a] if a in apart else _level_means(apart[b], axes[a])
+                other = apart[b] if b in apart else _level_means(apart[a], axes[b])
+                length = float(np.sqrt((one @ one) * (other @ other)))
+                found[a, b] = float(one @ other) / length if length else 0.0
+        return found
 
     @cached_property
     def _edges(self) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from scaling.fitting.fit import fit
 from scaling.fitting.result import Fit
 from scaling.laws import Arms, axes_of_laws, law_of
 from scaling.laws.arm_form import ArmForm
-from scaling.laws.axis import level_name
+from scaling.laws.axis import Levels, level_name
 from scaling.laws.base import Array, Law
 from scaling.laws.categories import levels_of
 from scaling.optimise.objectives import LeastSquares, Objective, checked
@@ -234,7 +234,7 @@ def paired_arms(one: Fit, runs: pd.DataFrame, reference: str, level: float) -> p
     law, main = one.law.of_arm(reference), gain_axis(form.law)  # type: ignore[attr-defined]
     rows = []
     for arm, pairs in both.groupby(form.by):
-        others = {axis: pairs[axis].to_numpy(np.float64) for axis in form.law.axes if axis != main}
+        others = {axis: x for axis, x in _read(form, pairs).items() if axis != main}
         row = {form.by: arm, "pairs": len(pairs)} | _mean("change", pairs.loss - pairs.loss_reference, level)
         if main:
             losses = (pairs[name].to_numpy() for name in ("loss", "loss_reference"))
@@ -264,9 +264,20 @@ def _form(one: Fit) -> ArmForm:
 
 
 def _points(one: Fit, form: ArmForm) -> pd.DataFrame:
-    """The middle of the runs, on logarithms, and the largest of them."""
-    axes = {axis: one.axes[axis] for axis in form.law.axes}
-    return pd.DataFrame({axis: [float(np.exp(np.log(x).mean())), float(x.max())] for axis, x in axes.items()})
+    """The middle of the runs, on logarithms, and the largest of them, both in the category that most runs are of."""
+    found: dict[str, Any] = {}
+    for axis in form.law.axes:
+        x, rule = one.axes[axis], form.law.axis_rule(axis)
+        if isinstance(rule, Levels):
+            found[axis] = max(names := rule.labels(x), key=names.count)
+        else:
+            found[axis] = [float(np.exp(np.log(x).mean()) if x.min() > 0 else x.mean()), float(x.max())]
+    return pd.DataFrame(found, index=range(2))
+
+
+def _read(form: ArmForm, points: pd.DataFrame) -> dict[str, Array]:
+    """The axes of the law that is fitted in arms, (K,) each, categories as numbers."""
+    return {axis: form.law.axis_rule(axis).read(points[axis]) for axis in form.law.axes}
 
 
 def _log_gain(laws: Law, points: pd.DataFrame, arm: str, reference: str, along: tuple[str, ...]) -> Array:
@@ -276,7 +287,7 @@ def _log_gain(laws: Law, points: pd.DataFrame, arm: str, reference: str, along: 
     """
     batch: Any = laws.kind.from_vector(laws.vector[:, None, :])
     own, other = batch.of_arm(arm), batch.of_arm(reference)
-    x = {axis: points[axis].to_numpy(np.float64) for axis in laws.kind.whole.law.axes}
+    x = _read(laws.kind.whole, points)
     target = own._loss(*x.values())
     low, high = np.full(target.shape, -DECADES / 4), np.full(target.shape, DECADES / 4)
 

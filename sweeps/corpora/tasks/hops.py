@@ -101,9 +101,11 @@ class Hops:
 
 
 def _graph(random: np.random.Generator, cycle: Codes) -> Codes:
-    """(n, 4 nodes) the arrows of cycles (n, nodes), in any order."""
+    """(n, 3 nodes) the arrows of cycles (n, nodes), in any order."""
     n, nodes = cycle.shape
     order = random.permuted(np.broadcast_to(np.arange(nodes), (n, nodes)), axis=1)
-    ends = [np.take_along_axis(part, order, axis=1) for part in (cycle, np.roll(cycle, -1, axis=1))]
-    whole = (ends[0] + FIRST_LETTER, ends[1] + FIRST_LETTER, np.full((n, nodes), COMMA))
-    return np.stack(whole, axis=2).reshape(n, -1)
+    arrows: Codes = np.full((n, nodes, 3), COMMA)
+    arrows[:, :, 0] = cycle + FIRST_LETTER
+    arrows[:, :-1, 1], arrows[:, -1, 1] = arrows[:, 1:, 0], arrows[:, 0, 0]
+    mixed: Codes = arrows[np.arange(n)[:, None], order]
+    return mixed.reshape(n, -1)

@@ -65,10 +65,21 @@ class TaskWindows(Steps):
     def window(self, index: int) -> Codes:
         """(seq_len + 1,) tokens of a row, ~id where one is not learnt."""
         block, place = divmod(index, ROWS)
+        found: Codes = self._block(block)[place]
+        return found
+
+    def step(self, step: int, rank: int = 0, ranks: int = 1) -> Codes:
+        """(batch / ranks, seq_len + 1) the rows of a step, cut out of their blocks."""
+        first, end = step * self.batch, (step + 1) * self.batch
+        blocks = range(first // ROWS, (end - 1) // ROWS + 1)
+        parts = [self._block(block)[max(first - block * ROWS, 0) : end - block * ROWS] for block in blocks]
+        return np.concatenate(parts)[rank::ranks]
+
+    def _block(self, block: int) -> Codes:
+        """(ROWS, seq_len + 1) the rows of a block. The last one is kept."""
         if self._rows is None or self._rows[0] != block:
             self._rows = (block, self._drawn(block))
-        found: Codes = self._rows[1][place]
-        return found
+        return self._rows[1]
 
     def _drawn(self, block: int) -> Codes:
         """(ROWS, seq_len + 1) the rows of a block, the end of each filled up."""

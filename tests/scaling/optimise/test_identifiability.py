@@ -190,3 +190,38 @@ def test_axes_that_move_together_are_named():
         loss = 1.7 + 400 / N**0.34 + 410 / D**0.28
         fit = scaling.fit(ChinchillaLaw, {"N": N, "D": D, "loss": loss}, SQUARES)
         assert any(re.search(correlation, note) for note in fit.certificate.notes) == moves
+
+
+def in_arms(D_per_N: Sequence[float], start: Sequence[float] = (1e8, 1e8)) -> dict[str, Any]:
+    """Ten sizes in two arms that differ in E, each on a ladder of its own."""
+    law, noise = ChinchillaLaw(E=0.0, A=406.0, B=410.0, alpha=0.34, beta=0.28), np.random.default_rng(0)
+    N = np.concatenate([np.geomspace(first, 100 * first, 10) for first in start])
+    D, E = N * np.repeat(D_per_N, 10), np.repeat([1.7, 1.6], 10)
+    loss = (E + law.predict(N=N, D=D)) * np.exp(2e-3 * noise.standard_normal(20))
+    return {"N": N, "D": D, "optimizer": ["adam"] * 10 + ["muon"] * 10, "loss": loss}
+
+
+@pytest.mark.parametrize("own", [("E",), ("E", "A", "B", "alpha", "beta"), ("E", "alpha")], ids=len)
+def test_arms_on_one_ladder_tell_the_ladder(own: tuple[str, ...]) -> None:
+    """As one arm alone does, whatever they share."""
+    runs = in_arms((20, 20))
+    fit = scaling.fit(scaling.Arms(ChinchillaLaw, "optimizer", own=own), runs, SQUARES)
+    assert tied_axes(fit.problem, fit.law) == ("N", "D")
+    assert fit.status == Status.FLAT
+    assert {name.split("[")[0] for name in fit.undetermined} == {"A", "B", "alpha", "beta"}
+    law = ChinchillaLaw.with_fixed(beta=0.28)
+    assert scaling.fit(scaling.Arms(law, "optimizer", own=("E",)), runs, SQUARES).status == Status.CONVERGED
+
+
+def test_arms_on_two_ladders_tell_both_exponents() -> None:
+    fit = scaling.fit(scaling.Arms(ChinchillaLaw, "optimizer", own=("E",)), in_arms((20, 200)), SQUARES)
+    assert tied_axes(fit.problem, fit.law) == ()
+    assert fit.undetermined == ()
+
+
+@pytest.mark.parametrize(("start", "apart"), [((1e8, 1e8), 0.0), ((1e6, 1e12), 0.978)])
+def test_arms_that_move_with_an_axis_are_correlated_with_it(start: Sequence[float], apart: float) -> None:
+    fit = scaling.fit(
+        scaling.Arms(ChinchillaLaw, "optimizer", own=("E",)), in_arms((20, 200), start), SQUARES
+    )
+    assert fit.problem.log_correlations["N", "optimizer"] == pytest.approx(apart, abs=1e-3)

@@ -6,6 +6,8 @@ import pytest
 
 import scaling
 from scaling import ChinchillaLaw, DenseLaw
+from scaling.laws import law_of
+from tests.scaling.category_runs import PrecisionLaw, precisions
 
 TRUTHS = {
     "old": ChinchillaLaw(E=1.71, A=400.0, B=410.0, alpha=0.34, beta=0.28),
@@ -112,3 +114,26 @@ def test_text_and_html_show_every_table(found):
 def test_a_column_or_an_arm_that_is_not_there(by, reference):
     with pytest.raises(ValueError, match=reference or by):
         scaling.compare_arms("chinchilla", runs(3e-3), by, reference=reference)
+
+
+def test_arms_of_a_law_with_a_category() -> None:
+    """Points name a level, or are in the level that most runs are of."""
+    plain = precisions()
+    both = [
+        plain.assign(optimizer="adam"),
+        plain.assign(optimizer="muon", loss=1.8 + 0.85 * (plain.loss - 1.8)),
+    ]
+    noise = 5e-4 * np.random.default_rng(0).standard_normal(2 * len(plain))
+    runs = pd.concat(both, ignore_index=True).assign(loss=lambda t: t.loss * np.exp(noise))
+    shared = [name for name in law_of(PrecisionLaw, runs).free() if name != "A"]
+    at = {"N": [1e8, 1e9], "precision": ["int4", "bf16"]}
+    for points, levels in ((None, ["bf16", "bf16"]), (at, at["precision"])):
+        found = scaling.compare_arms(PrecisionLaw, runs, "optimizer", at=points, shared=shared)
+        assert found.gains.precision.tolist() == levels
+        assert found.gains.gain_N.to_numpy() == pytest.approx(0.85 ** (-1 / 0.35), rel=0.01)
+        assert found.paired.pairs.tolist() == [len(plain)]
+        assert found.paired.gain_N.to_numpy() == pytest.approx(0.85 ** (-1 / 0.35), rel=0.01)
+    with pytest.raises(ValueError, match="fp64"):
+        scaling.compare_arms(
+            PrecisionLaw, runs, "optimizer", at={"N": [1e8], "precision": ["fp64"]}, shared=shared
+        )
