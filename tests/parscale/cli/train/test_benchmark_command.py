@@ -1,6 +1,8 @@
 """`parscale benchmark`: the harness's accuracies equal ours, and are stored with the runs."""
 
+import json
 import re
+import shutil
 from dataclasses import replace
 from importlib import metadata
 
@@ -52,6 +54,37 @@ def test_the_harness_finds_our_own_accuracy_and_it_is_kept(trained, capsys, monk
     assert table.loc["acc", "value"] == store.table()["exact_match"].item()
     assert set(table["items"]) == {40}
     assert list(table["run_id"]) == [run.run_id] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_several_checkpoints_are_asked_one_after_another(trained, capsys, monkeypatch, tmp_path):
+    """By default what each was trained on. A checkpoint outside a sweep is asked, and kept nowhere."""
+    pytest.importorskip("lm_eval", reason="pip install -c constraints.txt -e '.[eval]'")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    store, run = trained
+    weights = store.checkpoint(run.run_id)
+    assert parscale.main(["benchmark", str(weights), "--json"]) == 0
+    own = json.loads(capsys.readouterr().out)
+    copy = shutil.copytree(weights, tmp_path / "copy")
+    assert parscale.main(["benchmark", str(copy), f"{weights}/", "--tasks", NAME, "--json"]) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert {row.pop("checkpoint") for row in own} == {str(weights)}
+    assert {row.pop("checkpoint") for row in both} == {str(copy), f"{weights}/"}
+    assert both == own * 2
+    assert len(pd.read_parquet(store.folder / "benchmarks.parquet")) == len(own)
+
+
+def test_what_no_run_says_is_asked_for(trained, capsys, tmp_path):
+    store, run = trained
+    assert parscale.main(["benchmark", str(tmp_path)]) == 2
+    assert "--tasks" in capsys.readouterr().err
+    assert parscale.main(["benchmark", str(store.folder / "checkpoints" / "other")]) == 2
+    assert "no run other" in capsys.readouterr().err
+    prose = replace(run, corpus="prose")
+    store.add([prose])
+    assert parscale.main(["benchmark", str(store.checkpoint(prose.run_id))]) == 2
+    assert "prose" in capsys.readouterr().err
 
 
 @pytest.mark.slow
