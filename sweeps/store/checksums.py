@@ -39,13 +39,16 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
         seal(temporary)
 
 
-def copy_parquet(source: Path, target: Path) -> None:
-    """Write a table that may have no checksums where it has them."""
+def seal_curve(path: Path, run_id: str) -> None:
+    """Write a run's curve again: with checksums, and under the id that its sweep knows the run by."""
+    import pyarrow as pa
     from pyarrow.parquet import read_table, write_table  # its types as they are, not by way of pandas
 
-    verify_checksum(source)
-    with replacing(target) as temporary:
-        write_table(read_table(source), temporary, write_page_checksum=True)
+    verify_checksum(path)
+    table = read_table(path)
+    named = table.set_column(0, "run_id", pa.array([run_id] * len(table), pa.string()))
+    with replacing(path) as temporary:
+        write_table(named, temporary, write_page_checksum=True)
         seal(temporary)
 
 

@@ -50,5 +50,6 @@ def curves_so_far(folder: Path) -> pd.DataFrame:
     for path in sorted((folder / "checkpoints").glob(f"*/{SO_FAR}")):
         whole = path.with_name("curve.parquet")  # of a run that was paused or stopped
         if path.parent.name not in ended:
-            parts.append(pd.read_parquet(whole if whole.is_file() else path))
+            curve = pd.read_parquet(whole if whole.is_file() else path)
+            parts.append(curve.assign(run_id=path.parent.name))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -28,7 +28,7 @@ import pandas as pd
 from scaling.data.atomic_files import replacing
 from sweeps.config.run import RunConfig
 from sweeps.config.searched_fields import searched_fields, value_of
-from sweeps.store.checksums import copy_parquet, read_parquet, read_row, write_parquet, write_row, write_text
+from sweeps.store.checksums import read_parquet, read_row, seal_curve, write_parquet, write_row, write_text
 from sweeps.store.locks import Locks
 from sweeps.store.repair import repair
 
@@ -125,7 +125,7 @@ class Store:
         """Publish a finished run: its curve, then its row, which makes it finished. Drop its snapshots."""
         curve = self.checkpoint(run_id) / "curve.parquet"
         if curve.exists():
-            copy_parquet(curve, curve)  # with its checksums from here on
+            seal_curve(curve, run_id)
             with replacing(self.folder / "curves" / f"{run_id}.parquet") as temporary:
                 shutil.copyfile(curve, temporary)
         self.checkpoint(run_id).mkdir(parents=True, exist_ok=True)
@@ -224,7 +224,10 @@ class Store:
         """The validation loss of every finished run, domain by domain."""
         finished = self.finished()
         parts = [
-            part
+            {
+                **part,
+                "run_id": path.parent.name,
+            }  # a run that is carried out in another way has another id of its own
             for path in sorted((self.folder / "checkpoints").glob("*/domains.json"))
             if path.parent.name in finished
             for part in json.loads(path.read_text(encoding="utf-8"))

@@ -107,6 +107,18 @@ def test_no_committed_configuration_is_there_twice():
         assert file.stem not in set(runs["run_id"]), file
 
 
+def test_curves_and_domains_are_those_of_the_runs():
+    lost = {"gpu": 2, "rates": 8}  # runs without a curve, or without losses by domain
+    for file in committed("*/runs.parquet"):
+        known = set(pd.read_parquet(file)["run_id"])
+        for other in (
+            path for name in ("curves", "domains") if (path := file.with_name(f"{name}.parquet")).exists()
+        ):
+            found = set(pd.read_parquet(other, columns=["run_id"])["run_id"])
+            assert found <= known, other
+            assert len(known - found) <= lost.get(file.parent.name, 0), other
+
+
 @pytest.mark.parametrize("search", [name for name in SEARCHES if (SWEEPS / name).exists()])
 def test_a_search_tells_the_rule_of_each_trial(search):
     told = json.loads((SWEEPS / search / "sweep.json").read_text())["trials"]

@@ -81,6 +81,22 @@ def test_every_number_of_the_prose_stands_in_a_quoted_output_or_is_a_loss():
     assert_known(BLOCK.sub("", TEXT) + first, known)
 
 
+def test_the_prefix_has_the_part_of_the_gain_that_is_told():
+    grid, control = (
+        pd.read_parquet(ROOT / f"results/sweeps/{name}/runs.parquet") for name in ("gpu", "gpu-prefix-alone")
+    )
+    grid = grid[(grid["corpus"] == "code-large") & (grid["seed"] == 0)].set_index(["size", "P"])["loss"]
+    shares = [
+        100 * (grid[size, 1] - loss) / (grid[size, 1] - grid[size, 2])
+        for size, loss in zip(control["size"], control["loss"], strict=True)
+    ]
+    for text in (TEXT, SHORT):
+        told = [words for words in text.split("\n\n") if "sweeps/gpu-prefix-alone`" in words]
+        assert told
+        for share in shares:
+            assert any(re.search(rf"(?<!\d){share:.0f}%", words) for words in told), (share, told)
+
+
 def test_every_number_of_the_second_experiment_stands_in_a_table_that_is_named_beside_it():
     second = SHORT.partition("\n## The second experiment")[2].partition("\n## What lies")[0]
     for paragraph in re.split(r"\n(?:\n|(?=- ))", second):

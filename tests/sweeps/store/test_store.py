@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from sweeps.store.checksums import write_text
+from sweeps.store.curve_files import SO_FAR, curves_so_far, write_curve
 from sweeps.store.status import sweep_folder, sweep_status
 from sweeps.store.store import Store
 from tests.sweeps.stored_runs import config, finish, row
@@ -120,6 +122,25 @@ def test_domains_of_unfinished_runs_are_not_gathered(store):
     (store.checkpoint(half.run_id) / "domains.json").write_text('[{"half')
     store.gather(curves=True)
     assert pd.read_parquet(store.folder / "domains.parquet")["run_id"].tolist() == [done.run_id]
+
+
+def test_a_run_carried_out_in_another_way_has_one_id_in_every_table(store):
+    """Micro-batches, say: the training knows the run by another id than the folder."""
+    planned = config()
+    store.add([planned])
+    (kept,) = store.add([replace(planned, accumulate=2)])
+    inner, folder = store.config(kept), store.checkpoint(kept)
+    assert kept == planned.run_id != inner.run_id
+    folder.mkdir(parents=True)
+    write_curve(inner.run_id, [{"step": 1, "tokens": 2, "train_loss": 3.0}], folder / SO_FAR)
+    assert set(curves_so_far(store.folder)["run_id"]) == {kept}
+    write_curve(inner.run_id, [{"step": 5, "tokens": 10, "train_loss": 2.0}], folder / "curve.parquet")
+    (folder / "domains.json").write_text(json.dumps([{"run_id": inner.run_id, "domain": "a", "loss": 2.0}]))
+    store.finish(kept, row(inner))
+    assert set(pd.read_parquet(folder / "curve.parquet")["run_id"]) == {kept}
+    store.gather(curves=True)
+    for table in ("runs", "curves", "domains"):
+        assert pd.read_parquet(store.folder / f"{table}.parquet")["run_id"].tolist() == [kept], table
 
 
 def test_a_table_written_when_the_clock_was_set_back_is_read(store):
