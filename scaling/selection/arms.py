@@ -19,6 +19,7 @@ from scaling.laws.arm_form import ArmForm
 from scaling.laws.axis import Levels, level_name
 from scaling.laws.base import Array, Law
 from scaling.laws.categories import levels_of
+from scaling.optimise.identifiability import determined_changes
 from scaling.optimise.objectives import LeastSquares, Objective, checked
 from scaling.result_table import ResultTable
 from scaling.selection.compare import main_axis
@@ -207,14 +208,45 @@ def arm_gains(one: Fit, reference: str, at: Any, level: float, method: Method) -
     for arm in (name for name in form.arms if name != reference):
         found = points.assign(**{form.by: arm})
         for name, along in ways:
-
-            def log_gain(laws: Law, along: tuple[str, ...] = along, arm: str = arm) -> Array:
-                return _log_gain(laws, points, arm, reference, along)
-
-            values = np.exp(np.stack(method.interval(one, log_gain, level))) if one.determined else np.nan
-            found[[name, f"{name}_lower", f"{name}_upper"]] = np.broadcast_to(values, (3, len(points))).T
+            values = _gain_ends(one, points, arm, reference, along, level, method)
+            found[[name, f"{name}_lower", f"{name}_upper"]] = values.T
         rows.append(found)
     return pd.concat(rows, ignore_index=True)
+
+
+def _gain_ends(
+    one: Fit,
+    points: pd.DataFrame,
+    arm: str,
+    reference: str,
+    along: tuple[str, ...],
+    level: float,
+    method: Method,
+) -> Array:
+    """An arm's gain along axes with its interval, (3, K). nan at points where the runs do not tell it."""
+    known = _told(one, points, arm, reference, along)
+    ends = np.full((3, len(points)), np.nan)
+    if known.any():
+
+        def log_gain(laws: Law) -> Array:
+            return _log_gain(laws, points[known], arm, reference, along)
+
+        ends[:, known] = np.exp(np.stack(method.interval(one, log_gain, level)))
+    return ends
+
+
+def _told(one: Fit, points: pd.DataFrame, arm: str, reference: str, along: tuple[str, ...]) -> Any:
+    """At which points the runs tell a gain although not every parameter, (K,) bool."""
+    form = _form(one)
+    if one.determined or one.undetermined == one.problem.law.free():
+        return np.full(len(points), one.determined)
+    law = one.law.kind.from_vector(one.law.vector[None])
+    x, log_factor = _read(form, points), _log_gain(law, points, arm, reference, along)[0]
+    there = np.abs(log_factor) < DECADES / 4 - 1  # a factor that large has no number on an axis
+    codes = dict(zip(form.arms, form.rule.codes, strict=True))
+    ends = [{**x, form.by: np.full(len(points), codes[name])} for name in (arm, reference)]
+    ends[1] |= {axis: x[axis] * np.exp(np.where(there, log_factor, 0.0)) for axis in along}
+    return there & determined_changes(one.problem, one.law, ends[0], ends[1])
 
 
 def gain_axis(law: Any) -> str:
@@ -320,13 +352,15 @@ def _verdict(one: Fit, table: pd.DataFrame, gains: pd.DataFrame, by: str, refere
     main = gain_axis(_form(one).law)
     gain = "gain_C" if "gain_C" in gains else f"gain_{main}"
     what = "compute" if gain == "gain_C" else {"N": "parameters"}.get(main, main)
-    if gain in gains:
-        best = gains.loc[gains.groupby(by)[gain].idxmax()].sort_values(gain, ascending=False)
+    told = gains.dropna(subset=gain) if gain in gains else gains.iloc[:0]
+    if len(told):
+        best = told.loc[told.groupby(by)[gain].idxmax()].sort_values(gain, ascending=False)
         lines += [
             f"{row[by]} is worth {row[gain]:.3g} times the {what} of {reference} "
             f"({row[gain + '_lower']:.3g} to {row[gain + '_upper']:.3g}) at {main} = {row[main]:.3g}."
             for _, row in best.iterrows()
         ]
     if not one.determined:
-        lines.append(f"The fit is in doubt ({one.status}): no gain has an interval.")
+        what = "a gain stands only where the runs tell it" if len(told) else "no gain has an interval"
+        lines.append(f"The fit is in doubt ({one.status}): {what}.")
     return "\n".join(lines)

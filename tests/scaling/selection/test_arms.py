@@ -137,3 +137,25 @@ def test_arms_of_a_law_with_a_category() -> None:
         scaling.compare_arms(
             PrecisionLaw, runs, "optimizer", at={"N": [1e8], "precision": ["fp64"]}, shared=shared
         )
+
+
+def test_arms_on_one_ladder_have_a_gain_along_it() -> None:
+    """On D = 20 N no gain in N alone is told. That in compute is, on the ladder."""
+    laws = {"old": TRUTHS["old"], "new": ChinchillaLaw(E=1.71, A=330.0, B=340.0, alpha=0.34, beta=0.28)}
+    N, noise = np.geomspace(2e7, 2e9, 10), np.random.default_rng(1)
+    rows = [
+        pd.DataFrame({"N": N, "D": 20 * N, "arm": arm, "loss": law.predict(N=N, D=20 * N)})
+        for arm, law in laws.items()
+    ]
+    table = pd.concat(rows, ignore_index=True)
+    table["loss"] *= np.exp(2e-3 * noise.standard_normal(len(table)))
+    at = {"N": [2e8, 2e8], "D": [4e9, 4e10]}
+    how = {"shared": ("E", "alpha", "beta"), "reference": "old", "at": at}
+    found = scaling.compare_arms("chinchilla", table, "arm", **how)
+    assert found.fit.status == scaling.Status.FLAT
+    assert found.gains.gain_N.isna().all()
+    assert found.gains.gain_C.notna().tolist() == [True, False]
+    row = found.gains.iloc[0]
+    assert (
+        row.gain_C_lower < 3.465 < row.gain_C_upper < 1.3 * row.gain_C_lower
+    )  # the truth, by a root of the two laws
