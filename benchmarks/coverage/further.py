@@ -1,9 +1,10 @@
-"""Coverage of intervals that the other studies leave out: `python -m benchmarks.coverage.further [--trials 200]`.
+"""Coverage of intervals that the other studies leave out: `python -m benchmarks.coverage.further [--trials 200] [--only TEXT]`.
 
 Accuracy by loss (`scaling.accuracy_by_loss`), what a doubling of streams, loops or experts is worth in parameters by
 pairs of runs (`analysis.sweep.arm_worth.worth_by_pairs`), how far one arm's log loss is below another's (`contrast`
 there), and fits with a standard error for each loss. Tables with known truths are drawn. The share of the 95%
-intervals that hold the truth goes to results/tables/coverage_further.csv and docs/coverage.md.
+intervals that hold the truth goes to results/tables/coverage_further.csv and docs/coverage.md. With --only the rows of
+designs without that text in their name are kept as they are.
 """
 
 from __future__ import annotations
@@ -102,6 +103,9 @@ DESIGNS: dict[str, Callable[[np.random.Generator], Held]] = {
     "worth by pairs, 4 sizes x 3 seeds": partial(worth, 4, 3, 0.01, 0.0),
     "worth by pairs, 4 sizes x 3 seeds, gain scatters by 0.01": partial(worth, 4, 3, 0.01, 0.01),
     "worth by pairs, 5 sizes x 3 seeds, gain scatters by 0.01": partial(worth, 5, 3, 0.01, 0.01),
+    "worth by pairs, 6 sizes x 3 seeds": partial(worth, 6, 3, 0.01, 0.0),
+    "worth by pairs, 6 sizes x 3 seeds, gain scatters by 0.01": partial(worth, 6, 3, 0.01, 0.01),
+    "worth by pairs, 6 sizes x 3 seeds, gain scatters by 0.03": partial(worth, 6, 3, 0.01, 0.03),
 }
 
 
@@ -133,8 +137,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--trials", type=int, default=200)
-    trials = parser.parse_args().trials
-    table = pd.DataFrame([row for design in DESIGNS for row in covered(design, trials)])
+    parser.add_argument("--only", metavar="TEXT", default="", help="designs with this in their name")
+    args = parser.parse_args()
+    before = pd.read_csv(TABLE).groupby("design") if args.only else None
+    rows: list[dict[str, object]] = []
+    for design in DESIGNS:
+        again = before is None or args.only in design
+        rows += covered(design, args.trials) if again else before.get_group(design).to_dict("records")
+    table = pd.DataFrame(rows)
     table.to_csv(TABLE, index=False, float_format="%.5g")
     write_between(ROOT / "docs/coverage.md", MARKS, markdown(table))
     print(markdown(table))

@@ -31,7 +31,8 @@ from sweeps.model.parscale import ParScaleLM
 
 def measured(rounds: int) -> pd.DataFrame:
     """One row a task, size and arm: latency_s, latency_s_8, memory_bytes."""
-    runs = worth.grid(Axes(seeds=(0,)))
+    sizes = tuple(f"{size}{arm}" for size in (*worth.SIZES, *worth.BETWEEN) for arm in worth.ARMS)
+    runs = worth.grid(Axes(seeds=(0,), sizes=sizes))
     asked = {
         corpus: _question(next(run for run in runs if run.corpus == corpus)) for corpus in worth.Plan.corpora
     }
