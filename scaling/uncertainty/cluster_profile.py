@@ -67,13 +67,15 @@ class ClusterProfile(Profile):
         return self.at_thresholds(fit, quantity, level, t)
 
     def _parameters(self, fit: Estimate, level: float, names: list[str]) -> pd.DataFrame:
-        """As of `Method`. A parameter of streams alone may be 0 where their effect is in doubt."""
+        """As of `Method`. A parameter of streams alone may be 0 where their effect is in doubt: its interval holds 0."""
         table = super()._parameters(fit, level, names)
         if streams_in_doubt(fit, level):
             without = fit.axes | {"P": np.ones(fit.loss.size)}
             own, left = (np.abs(fit.law.gradient(**axes)).max(0) for axes in (fit.axes, without))
             of_streams = np.array(fit.law.names())[(own > 0) & (left <= NONE * own)]
-            table.loc[table.index.isin(of_streams), "lower"] = 0.0
+            those = table.index.isin(of_streams)
+            table.loc[those, "lower"] = np.minimum(table.loc[those, "lower"], 0.0)
+            table.loc[those, "upper"] = np.maximum(table.loc[those, "upper"], 0.0)
         return table
 
     def caveat(self, fit: Estimate) -> str:

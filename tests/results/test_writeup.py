@@ -9,7 +9,6 @@ import pytest
 
 import parscale
 from benchmarks.refresh_quotes import BLOCK, TABLE, quoted, with_tables
-from results.grids.worth import BETWEEN, MEMORY
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "results/README.md").read_text(encoding="utf-8")
@@ -137,18 +136,19 @@ def test_every_count_of_the_second_experiment_comes_out_of_its_tables():
     }
     facts = tables["accuracy"][tables["accuracy"]["task"] == "memory"]
     runs = pd.read_parquet(ROOT / "results/sweeps/worth/runs.parquet")
-    more = runs["size"].str.match(f"({'|'.join(BETWEEN)})") & (runs["corpus"] == MEMORY)
+    harness = pd.read_csv(ROOT / "results/tables/worth_harness.csv", comment="#")
     counts = {
         (tables["scores"]["inside"].sum(), tables["scores"]["runs"].sum()),
         *((part["inside"].sum(), part["models"].sum()) for part in (tables["accuracy"], facts)),
-        (more.sum(), 60),
     }
     second = SHORT.partition("\n## The second experiment")[2].partition("\n## What lies")[0]
     told = {
         tuple(map(int, found)) for found in re.findall(r"\b(\d+) of (?:the(?:se)? )?(\d+)\b", second + SECOND)
     }
     assert told == counts
-    assert {int(found) for found in re.findall(r"(\d+) runs,", second)} == {len(runs) - int(more.sum())}
+    assert {int(found) for found in re.findall(r"(\d+) runs,", second)} == {len(runs)}
+    asked = {int(found) for found in re.findall(r"(\d+) models of (?:32x4|the added)", second + SECOND)}
+    assert asked == {harness["models"].sum()} == {harness["inside"].sum()}
 
 
 def test_a_table_of_a_page_is_the_committed_one(monkeypatch):

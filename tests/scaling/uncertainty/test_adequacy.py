@@ -1,7 +1,7 @@
 """The structure test keeps its level, also if noise changes along an axis, and has power."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pytest
 
 import scaling
 from benchmarks.coverage.shared_offsets import designs
-from scaling import ParallelLaw
+from scaling import Law, ParallelLaw, Range
 from scaling.laws.data_axes import FineTuningLaw
 from scaling.optimise.solver import minimise
 from scaling.uncertainty.adequacy import size_test, streams_in_doubt, structure_test
@@ -151,3 +151,31 @@ def test_offsets_of_configurations_put_the_effect_of_streams_in_doubt() -> None:
     real = runs.assign(loss=replace(design.law, k=0.6).predict(**design.axes) * noise)
     assert scaling.fit(ParallelLaw, real, "log-least-squares").intervals().lower["k"] > 0
     assert not streams_in_doubt(scaling.fit(ParallelLaw, runs, "log-least-squares", groups=False), 0.95)
+
+
+@dataclass(frozen=True)
+class SignedLaw(Law):
+    """Eq 5 with a k that may be negative."""
+
+    E: float
+    A: float
+    alpha: float
+    k: float
+
+    axes = ("N", "P")
+    nonlinear = {"alpha": Range(0.05, 1.0, 8), "k": Range(-0.1, 0.5, 4, -0.45, 20.0)}  # noqa: RUF012
+
+    @staticmethod
+    def terms(N, P, alpha, k):
+        return 1.0, (N * (1 + k * np.log(P))) ** -alpha
+
+
+def test_streams_in_doubt_leave_an_end_below_0_where_it_is() -> None:
+    """0 lies in the interval, and so does a negative estimate."""
+    design = designs()["4 sizes x 3 P x 3 seeds, cell offsets 1 sigma, k = 0"]
+    noise = np.exp(design.noise(np.random.default_rng(6), 250)[0])
+    runs = {**design.axes, "loss": design.law.predict(**design.axes) * noise}
+    fit = scaling.fit(SignedLaw, runs, "log-least-squares")
+    assert streams_in_doubt(fit, 0.95)
+    k = fit.intervals().loc["k"]
+    assert k.lower < k.estimate < 0 < k.upper
