@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--chosen", action="store_true", help="compare_arms chooses what arms share")
     parser.add_argument("--only", metavar="TEXT", default="", help="designs with this in their name")
     args = parser.parse_args()
-    before = pd.read_csv(OUT[args.chosen]).groupby("design") if args.only else None
+    before = pd.read_csv(OUT[args.chosen], dtype={"N": str}).groupby("design") if args.only else None
     rows: list[dict] = []
     for design in DESIGNS:
         again = before is None or args.only in design
