@@ -84,7 +84,9 @@ class Hops:
         told = [*way, *([therefore] if way else []), at(difficulty), end]
         parts = [_graph(random, cycle), question, hops, at(0), *told]
         lowest = cycle.argmin(axis=1)
-        turned = cycle[rows[:, None], (lowest[:, None] + np.arange(self.nodes)) % self.nodes]
+        turned = cycle.take(
+            (lowest[:, None] + np.arange(self.nodes)) % self.nodes + self.nodes * rows[:, None]
+        )
         return np.concatenate(parts, axis=1), key_of(turned)
 
     def solve(self, prompt: str) -> str:
@@ -104,8 +106,10 @@ def _graph(random: np.random.Generator, cycle: Codes) -> Codes:
     """(n, 3 nodes) the arrows of cycles (n, nodes), in any order."""
     n, nodes = cycle.shape
     order = random.permuted(np.broadcast_to(np.arange(nodes), (n, nodes)), axis=1)
-    arrows: Codes = np.full((n, nodes, 3), COMMA)
-    arrows[:, :, 0] = cycle + FIRST_LETTER
-    arrows[:, :-1, 1], arrows[:, -1, 1] = arrows[:, 1:, 0], arrows[:, 0, 0]
-    mixed: Codes = arrows[np.arange(n)[:, None], order]
-    return mixed.reshape(n, -1)
+    at = order + nodes * np.arange(n)[:, None]
+    letters = cycle + FIRST_LETTER
+    arrows = np.empty((n, nodes, 3), np.int64)
+    arrows[..., 0] = letters.take(at)
+    arrows[..., 1] = np.concatenate([letters[:, 1:], letters[:, :1]], axis=1).take(at)
+    arrows[..., 2] = COMMA
+    return arrows.reshape(n, -1)

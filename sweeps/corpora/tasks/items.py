@@ -20,6 +20,8 @@ QUESTIONS = 1024  # validation items of a difficulty, at most
 TRIES = 200  # draws for as many different ones
 
 Keys = npt.NDArray[np.uint64]
+GOLDEN, LAST = np.uint64(0x9E3779B97F4A7C15), np.uint64(31)
+MIXING = [(np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB))]
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,13 @@ class Task(Protocol):
 def key_of(parts: Codes) -> Keys:
     """(n,) a number for each row of `parts` (n, m), the same for equal rows. Mixed as in SplitMix64."""
     found = np.zeros(len(parts), np.uint64)
-    for part in parts.astype(np.uint64).T:
-        found = (found ^ part) + np.uint64(0x9E3779B97F4A7C15)
-        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        found ^= found >> np.uint64(31)
+    for part in np.ascontiguousarray(parts.T, np.uint64):
+        found ^= part
+        found += GOLDEN
+        for shift, factor in MIXING:
+            found ^= found >> shift
+            found *= factor
+        found ^= found >> LAST
     return found
 
 
