@@ -217,9 +217,14 @@ def _items(found: dict[str, Any], task: str, key: str) -> int:
 
 
 def keep_benchmarks(sweep: Path, run_id: str, rows: pd.DataFrame) -> Path:
-    """Put a run's rows into the sweep's table of benchmarks, in the place of older ones of the same task, P and r."""
+    """Put a run's rows into the sweep's table of benchmarks, in the place of older ones of the same task, P and r.
+
+    Of two measurements the one of more items stays, else the newer one: a trial of a few items replaces no whole one.
+    """
     path = sweep / TABLE
     parts = [read_parquet(path)] if path.exists() else []
     table = pd.concat([*parts, rows.assign(run_id=run_id)], ignore_index=True)
-    write_parquet(path, table.drop_duplicates(["run_id", "task", "metric", "P", "r"], keep="last"))
+    table = table.sort_values("items", kind="stable")
+    table = table.drop_duplicates(["run_id", "task", "metric", "P", "r"], keep="last").sort_index()
+    write_parquet(path, table)
     return path

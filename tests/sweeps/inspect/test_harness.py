@@ -74,10 +74,13 @@ def test_items_are_written_as_they_are_asked(tmp_path, monkeypatch):
 
 
 def test_a_task_asked_again_takes_the_place_of_its_rows(tmp_path):
-    row = {"task": "t", "metric": "acc", "value": 0.1, "P": 1, "r": 1}
+    row = {"task": "t", "metric": "acc", "value": 0.1, "items": 8, "P": 1, "r": 1}
     for value, r in ((0.1, 1), (0.2, 1), (0.3, 2)):
         path = keep_benchmarks(tmp_path, "a", pd.DataFrame([{**row, "value": value, "r": r}]))
     assert pd.read_parquet(path)["value"].tolist() == [0.2, 0.3]
+    for items, value in ((row["items"] - 1, 0.4), (row["items"] + 1, 0.5)):  # a trial of fewer, then more
+        keep_benchmarks(tmp_path, "a", pd.DataFrame([{**row, "value": value, "r": 1, "items": items}]))
+        assert sorted(pd.read_parquet(path)["value"]) == ([0.2, 0.3] if value == 0.4 else [0.3, 0.5])
 
 
 @pytest.mark.filterwarnings("ignore")
