@@ -6,7 +6,7 @@ Writes results/tables/coverage_arms.csv: a row per design, quantity and point, w
 hold the truth when the shared parameters are given. With --chosen, `scaling.compare_arms` chooses them in each
 table and results/tables/coverage_arms_chosen.csv is written. The same rows go between the marks of docs/coverage.md.
 With --only the rows of designs without that text in their name are kept as they are.
-On D = 20 N no gain in N alone is told, so it has no row.
+On D = 20 N the gain in N alone is not determined, so it has no row.
 Truths are asymmetric. The noise is that of the loss in per cent.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import ROOT
+from benchmarks.coverage import rows_kept
 from scaling import Arms, ChinchillaLaw, DenseLaw, LeastSquares, compare_arms, fit
 from scaling.data.atomic_files import write_between
 from scaling.selection.arms import arm_gains
@@ -127,15 +128,10 @@ def main() -> None:
     parser.add_argument("--chosen", action="store_true", help="compare_arms chooses what arms share")
     parser.add_argument("--only", metavar="TEXT", default="", help="designs with this in their name")
     args = parser.parse_args()
-    before = pd.read_csv(OUT[args.chosen], dtype={"N": str}).groupby("design") if args.only else None
+    kept = rows_kept(OUT[args.chosen], args.only)
     rows: list[dict] = []
     for design in DESIGNS:
-        again = before is None or args.only in design
-        rows += (
-            covered(design, args.trials, args.chosen)
-            if again
-            else before.get_group(design).to_dict("records")
-        )
+        rows += covered(design, args.trials, args.chosen) if args.only in design else kept.get(design, [])
         pd.DataFrame(rows).to_csv(OUT[args.chosen], index=False)
         print(pd.DataFrame(rows[-4:]).to_string(index=False), flush=True)
     write_between(ROOT / "docs/coverage.md", MARKS[args.chosen], markdown(pd.DataFrame(rows)))

@@ -19,6 +19,7 @@ import pandas as pd
 import scaling
 from analysis.sweep.arm_worth import BASE, contrast, worth_by_pairs
 from benchmarks import ROOT
+from benchmarks.coverage import rows_kept
 from scaling.data.atomic_files import write_between
 
 TABLE = ROOT / "results/tables/coverage_further.csv"
@@ -139,11 +140,10 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--only", metavar="TEXT", default="", help="designs with this in their name")
     args = parser.parse_args()
-    before = pd.read_csv(TABLE).groupby("design") if args.only else None
+    kept = rows_kept(TABLE, args.only)
     rows: list[dict[str, object]] = []
     for design in DESIGNS:
-        again = before is None or args.only in design
-        rows += covered(design, args.trials) if again else before.get_group(design).to_dict("records")
+        rows += covered(design, args.trials) if args.only in design else kept.get(design, [])
     table = pd.DataFrame(rows)
     table.to_csv(TABLE, index=False, float_format="%.5g")
     write_between(ROOT / "docs/coverage.md", MARKS, markdown(table))

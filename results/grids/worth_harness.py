@@ -65,10 +65,10 @@ def _of_the_harness(asked: pd.DataFrame) -> dict[str, Any]:
 def _predicted(sigmoid: scaling.AccuracyFit, known: pd.DataFrame, some: pd.DataFrame) -> dict[str, Any]:
     """Mean accuracy by N and by the runs' losses, and how many lie inside the interval of the latter."""
     ahead = [_line_loss(known[known["arm"] == arm], part) for arm, part in some.groupby("arm")]
-    told = sigmoid.predict(some["loss"])
-    inside = some["accuracy"].between(told["lower"].array, told["upper"].array)
+    expected = sigmoid.predict(some["loss"])
+    inside = some["accuracy"].between(expected["lower"].array, expected["upper"].array)
     by_N = sigmoid.predict(np.concatenate(ahead))["accuracy"]
-    return {"by_N": by_N.mean(), "by_loss": told["accuracy"].mean(), "inside": int(inside.sum())}
+    return {"by_N": by_N.mean(), "by_loss": expected["accuracy"].mean(), "inside": int(inside.sum())}
 
 
 def _line_loss(known: pd.DataFrame, some: pd.DataFrame) -> Array:

@@ -98,7 +98,7 @@ def compare_arms(
         (negative if its own is better).
         `gains` has one row per arm and point, with intervals: gain_N, the factor in N that the reference needs for
         the arm's loss (gain_AXIS for the first axis of a law without N), and gain_C, the factor in compute with N
-        and D in proportion (laws with D only).
+        and D in proportion (laws with D only). One that the runs do not determine is nan, such as gain_N where D = 20 N.
         `paired` has one row per arm: pairs (runs of one point and seed), change (loss minus the reference's, nats
         per token) and gain_N, both with t intervals over the pairs.
 
@@ -223,8 +223,8 @@ def _gain_ends(
     level: float,
     method: Method,
 ) -> Array:
-    """An arm's gain along axes with its interval, (3, K). nan at points where the runs do not tell it."""
-    known = _told(one, points, arm, reference, along)
+    """An arm's gain along axes with its interval, (3, K). nan at points where the runs do not determine it."""
+    known = _determined(one, points, arm, reference, along)
     ends = np.full((3, len(points)), np.nan)
     if known.any():
 
@@ -235,8 +235,8 @@ def _gain_ends(
     return ends
 
 
-def _told(one: Fit, points: pd.DataFrame, arm: str, reference: str, along: tuple[str, ...]) -> Any:
-    """At which points the runs tell a gain although not every parameter, (K,) bool."""
+def _determined(one: Fit, points: pd.DataFrame, arm: str, reference: str, along: tuple[str, ...]) -> Any:
+    """At which points the runs determine a gain although not every parameter, (K,) bool."""
     form = _form(one)
     if one.determined or one.undetermined == one.problem.law.free():
         return np.full(len(points), one.determined)
@@ -352,15 +352,17 @@ def _verdict(one: Fit, table: pd.DataFrame, gains: pd.DataFrame, by: str, refere
     main = gain_axis(_form(one).law)
     gain = "gain_C" if "gain_C" in gains else f"gain_{main}"
     what = "compute" if gain == "gain_C" else {"N": "parameters"}.get(main, main)
-    told = gains.dropna(subset=gain) if gain in gains else gains.iloc[:0]
-    if len(told):
-        best = told.loc[told.groupby(by)[gain].idxmax()].sort_values(gain, ascending=False)
+    known = gains.dropna(subset=gain) if gain in gains else gains.iloc[:0]
+    if len(known):
+        best = known.loc[known.groupby(by)[gain].idxmax()].sort_values(gain, ascending=False)
         lines += [
             f"{row[by]} is worth {row[gain]:.3g} times the {what} of {reference} "
             f"({row[gain + '_lower']:.3g} to {row[gain + '_upper']:.3g}) at {main} = {row[main]:.3g}."
             for _, row in best.iterrows()
         ]
     if not one.determined:
-        what = "a gain stands only where the runs tell it" if len(told) else "no gain has an interval"
-        lines.append(f"The fit is in doubt ({one.status}): {what}.")
+        given = (
+            "gains are given only where the runs determine them" if len(known) else "no gain has an interval"
+        )
+        lines.append(f"The fit is in doubt ({one.status}): {given}.")
     return "\n".join(lines)

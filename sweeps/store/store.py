@@ -224,10 +224,8 @@ class Store:
         """The validation loss of every finished run, domain by domain."""
         finished = self.finished()
         parts = [
-            {
-                **part,
-                "run_id": path.parent.name,
-            }  # a run that is carried out in another way has another id of its own
+            # the folder's id: a run that is carried out in another way has written another one
+            {**part, "run_id": path.parent.name}
             for path in sorted((self.folder / "checkpoints").glob("*/domains.json"))
             if path.parent.name in finished
             for part in json.loads(path.read_text(encoding="utf-8"))

@@ -89,6 +89,13 @@ def test_the_prefix_has_the_part_of_the_gain_that_is_told():
         100 * (grid[size, 1] - loss) / (grid[size, 1] - grid[size, 2])
         for size, loss in zip(control["size"], control["loss"], strict=True)
     ]
+    seeds = float(re.findall(r"code-large: seeds scatter by (0\.\d+) ", TEXT)[0])
+    gains = [grid[size, 1] - grid[size, 2] for size in control["size"]]
+    errors = [
+        seeds / gain * ((1 - share / 100) ** 2 + 1 + (share / 100) ** 2) ** 0.5
+        for share, gain in zip(shares, gains, strict=True)
+    ]
+    assert "are {:.0%} and {:.0%}.".format(*errors) in TEXT
     for text in (TEXT, SHORT):
         told = [words for words in text.split("\n\n") if "sweeps/gpu-prefix-alone`" in words]
         assert told
