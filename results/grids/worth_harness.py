@@ -1,19 +1,16 @@
 """What the evaluation harness measured of the second experiment's models, and a law in two steps that predicts it.
 
-    parscale benchmark results/sweeps/worth/checkpoints/*/
-    python -m results.grids.worth_harness results/sweeps/worth
-
-Reads runs.parquet and benchmarks.parquet and writes results/tables/worth_harness (CSV, Markdown, LaTeX), a row each task and
-size: how many of the harness's accuracies equal the run's own exact match (`equal`), how far they are `apart` at most, and their
-mean (`accuracy`). A run asks as many items as its time allows, the harness all. `by_N` predicts the accuracy in two steps: each
-arm's loss by its own line in N (E = 0), and a sigmoid of the loss, both fitted to the four sizes of the grid. `by_loss` takes the
-second step alone, at the loss that a run has, and `inside` counts the accuracies inside its 95% interval of a new model. `slope`
-and `middle` are of a sigmoid fitted to the harness's accuracies.
+The table worth_harness of `python -m results.grids.worth_table`, from the sweep's runs.parquet and the benchmarks.parquet that
+`parscale benchmark results/sweeps/worth/checkpoints/*/` wrote, has a row each task and size: how many of the harness's
+accuracies equal the run's own exact match (`equal`), how far they are `apart` at most, and their mean (`accuracy`). A run asks
+as many items as its time allows, the harness all. `by_N` predicts the accuracy in two steps: each arm's loss by its own line
+in N (E = 0), and a sigmoid of the loss, both fitted to the four sizes of the grid. `by_loss` takes the second step alone, at
+the loss that a run has, and `inside` counts the accuracies inside its 95% interval of a new model. `slope` and `middle` are
+of a sigmoid fitted to the harness's accuracies.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +18,17 @@ import numpy as np
 import pandas as pd
 
 import scaling
-from analysis.output.formatted_tables import write_tables
 from analysis.sweep.benchmark_runs import BENCHMARKS, benchmarked_runs
 from results.grids.worth import SIZES
-from results.grids.worth_table import named_arms
 from scaling.laws.base import Array
 
 
-def harness_table(sweep: Path) -> pd.DataFrame:
-    """A row each task and size that the harness was given."""
-    runs = named_arms(scaling.read_runs(sweep / "runs.parquet"))
+def harness_table(runs: pd.DataFrame, sweep: Path) -> pd.DataFrame:
+    """A row each task and size that the harness was given, of `worth_table.named_arms`."""
     rows: list[dict[str, Any]] = []
     for name in pd.read_parquet(sweep / BENCHMARKS)["task"].unique():
-        asked = named_arms(benchmarked_runs(sweep, name))
+        measured = benchmarked_runs(sweep, name)[["run_id", "accuracy", "items"]]
+        asked = runs.merge(measured, on="run_id", validate="one_to_one")
         task = asked["task"].iloc[0]
         known = runs[(runs["task"] == task) & runs["size"].isin(SIZES)]
         sigmoid = scaling.accuracy_by_loss(known, accuracy="exact_match", groups="arm")
@@ -75,27 +70,3 @@ def _line_loss(known: pd.DataFrame, some: pd.DataFrame) -> Array:
     """Losses at the N of some runs of an arm, (n,), by a power law of its other sizes."""
     line = scaling.fit("dense", known.assign(N=known["backbone_N"]), fixed={"E": 0.0})
     return np.asarray(line.law.predict(N=some["backbone_N"].to_numpy()))
-
-
-def main() -> None:
-    """Write the table and print it."""
-    parser = argparse.ArgumentParser(
-        "python -m results.grids.worth_harness", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("sweep", nargs="?", default="results/sweeps/worth", help="the grid's folder")
-    parser.add_argument(
-        "--out", default="results/tables", help="folder of the table (default results/tables)"
-    )
-    args = parser.parse_args()
-    table = harness_table(Path(args.sweep))
-    made = {
-        "command": f"python -m results.grids.worth_harness {args.sweep}",
-        "data": f"{args.sweep}/{BENCHMARKS}",
-    }
-    caption = "Accuracies of the evaluation harness, by the runs' losses and by N in two steps"
-    write_tables(table, Path(args.out) / "worth_harness", caption=caption, **made)
-    print(table.to_string(index=False, float_format="{:.3g}".format))
-
-
-if __name__ == "__main__":
-    main()

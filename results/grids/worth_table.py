@@ -5,9 +5,10 @@
 Reads the runs.parquet of results/grids/worth.py, however many of its runs are there, and writes these tables (CSV, Markdown,
 LaTeX) into --out, results/tables: worth (of a doubling, by pairs and by one law), worth_contrasts (pairs of arms), worth_budgets
 (which arm pays under which budget, with its figure), worth_scores (of the registered forecasts, results/forecasts/worth),
-worth_accuracy (exact match from the loss), worth_levels (exact match, bits of facts stored), worth_learnt (tokens until sums are
-learnt) and worth_answers (the questions of results/LOG.md by its rules). The runs as arms go to arms.csv beside runs.parquet, a
-line each task and arm, which `parscale forecast --by line` and `parscale advise --arms arm` read.
+worth_accuracy (exact match from the loss), worth_harness (accuracies of the evaluation harness, where it was run),
+worth_levels (exact match, bits of facts stored), worth_learnt (tokens until sums are learnt) and worth_answers (the questions of
+results/LOG.md by its rules). The runs as arms go to arms.csv beside runs.parquet, a line each task and arm, which
+`parscale forecast --by line` and `parscale advise --arms arm` read.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from analysis.figures import arm_budgets
 from analysis.output.figure_style import save_figure
 from analysis.output.formatted_tables import write_tables
 from analysis.sweep.arm_worth import BASE, contrast, pays, with_costs, worth_by_law, worth_by_pairs
+from analysis.sweep.benchmark_runs import BENCHMARKS
 from results.grids.worth import ARMS, BETWEEN, MEMORY, RATES, REASONING, SEEDS, SIZES, STREAMS
 from results.grids.worth_answers import answers_table, learnt_table
+from results.grids.worth_harness import harness_table
 from scaling.accuracy import AccuracyFit
 from scaling.forecasting.forecast_result import Forecast
 from sweeps.corpora.tasks.facts import Facts
@@ -233,6 +236,8 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
         "worth_learnt": learnt_table(runs, pd.read_parquet(Path(sweep) / "curves.parquet")),
         "worth_answers": answers_table(worth, runs, scores),
     }
+    if (Path(sweep) / BENCHMARKS).exists():
+        tables["worth_harness"] = harness_table(runs, Path(sweep))
     captions = (
         "Worth of one doubling, in parameters at P = r = 1",
         "Log loss of an arm below another's, pair by pair",
@@ -242,8 +247,9 @@ def write_worth(sweep: str, out: str) -> dict[str, pd.DataFrame]:
         "Mean exact match, and bits of facts stored a parameter, of each arm at each size",
         "Tokens until sums are learnt, in units of the plain model's",
         "The questions, by the rules written before",
+        "Accuracies of the evaluation harness, by the runs' losses and by N in two steps",
     )
-    for (name, table), caption in zip(tables.items(), captions, strict=True):
+    for (name, table), caption in zip(tables.items(), captions[: len(tables)], strict=True):
         write_tables(table, Path(out) / name, caption=caption, **made)
     save_figure(arm_budgets(tables["worth_budgets"]), Path(sweep) / "figures" / "budgets", **made)
     return tables

@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import scaling
+from results.grids import worth_table
 from results.grids.worth_harness import harness_table
 
 ROOT = Path(__file__).parents[2]
@@ -13,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_the_harness_measured_what_the_runs_did_and_the_table_says_so():
     table = pd.read_csv(ROOT / "results/tables/worth_harness.csv", comment="#")
-    found = harness_table(ROOT / "results/sweeps/worth")
+    sweep = ROOT / "results/sweeps/worth"
+    found = harness_table(worth_table.named_arms(scaling.read_runs(sweep / "runs.parquet")), sweep)
     pd.testing.assert_frame_equal(found, table, check_dtype=False, rtol=1e-3)
     facts, sums = (table[table["task"] == task] for task in ("memory", "reasoning"))
     assert (
